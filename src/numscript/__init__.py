@@ -1,0 +1,1 @@
+"""The Python home of Numscript, the language for moving money."""

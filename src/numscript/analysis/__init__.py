@@ -1,0 +1,1 @@
+"""Names, types and advice: the checker and what it finds out."""

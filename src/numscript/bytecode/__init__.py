@@ -1,0 +1,1 @@
+"""Programs as data: instructions, the compiler that writes them, the verifier."""

@@ -1,0 +1,1182 @@
+"""The catalogue: every error and warning of the language, one class each.
+
+A kind's docstring is its page (`numscript explain NUM401`, docs/errors.md), and the example on
+the page is run by a test: it must give exactly this code. Codes are grouped by stage: 1xx syntax,
+2xx names and types, 3xx lints, 4xx execution. A code never moves and never returns. The same
+mistake has one kind, whether it is found by the check or by the run.
+"""
+
+from __future__ import annotations
+
+from numscript.diagnostics import Kind, Severity
+
+WARNING = Severity.WARNING
+
+# --- 1xx: syntax ------------------------------------------------------------------------------
+
+_SYNTAX = ("Parsing", "ParseError")
+
+
+class UnexpectedToken(Kind):
+    """The text has a word or sign where the language has no place for it.
+
+    The message says what was found and what could stand there.
+
+    ```numscript
+    send [USD/2 100] (
+      source = @alice
+      destination @bob
+    )
+    ```
+
+    Put what is missing before the marked place, or take the marked word away.
+    """
+
+    code = "NUM101"
+    title = "unexpected token"
+    reference = _SYNTAX
+    text = "expected {expected}, found {found}"
+    expected: str
+    found: str
+
+
+class UnexpectedCharacter(Kind):
+    """The text has a character that no word or sign of the language starts with.
+
+    ```numscript
+    send [USD/2 100] (
+      source = @alice;
+      destination = @bob
+    )
+    ```
+
+    Take the character away. Inside strings any character may stand.
+    """
+
+    code = "NUM102"
+    title = "unexpected character"
+    reference = _SYNTAX
+    text = "the character {character} has no meaning here"
+    character: str
+
+
+class UnexpectedEnd(Kind):
+    """The text ends in the middle of a statement.
+
+    ```numscript
+    send [USD/2 100] (
+      source = @alice
+      destination = @bob
+    ```
+
+    Finish the statement: most often a `)` or a `}` is missing.
+    """
+
+    code = "NUM103"
+    title = "unexpected end"
+    reference = _SYNTAX
+    text = "expected {expected}, but the script ends here"
+    expected: str
+
+
+class UnterminatedString(Kind):
+    """A string has no closing quote on its line.
+
+    ```numscript
+    set_tx_meta("kind, "sale")
+    ```
+
+    Close the string with a `"` before the line ends.
+    """
+
+    code = "NUM104"
+    title = "unterminated string"
+    reference = _SYNTAX
+    text = "this string is not closed before its line ends"
+    hint_text = 'close it with a `"`'
+
+
+class UnterminatedComment(Kind):
+    """A comment opened with `/*` is never closed.
+
+    Comments of this form nest: each `/*` needs a `*/` of its own.
+
+    ```numscript
+    set_tx_meta("kind", "sale") /* the kind of sale
+    ```
+    """
+
+    code = "NUM105"
+    title = "unterminated comment"
+    reference = _SYNTAX
+    text = "this comment is never closed"
+    hint_text = "close it with `*/`"
+
+
+class ScriptTooLong(Kind):
+    """The script is longer than the limit, which is there to bound time and memory.
+
+    ```python
+    import numscript
+    numscript.compile("// " + "long " * 20, limits=numscript.Limits(length=80))
+    ```
+
+    Split the script, or raise `Limits.length`.
+    """
+
+    code = "NUM106"
+    title = "script too long"
+    reference = _SYNTAX
+    text = "the script has {length} characters, the limit is {limit}"
+    hint_text = "split the script into several"
+    length: int
+    limit: int
+
+
+class NestedTooDeep(Kind):
+    """Blocks or expressions stand inside each other more deeply than the limit.
+
+    ```python
+    import numscript
+    source = "{ " * 500 + "@a" + " }" * 500
+    numscript.compile(f"send [USD/2 1] ( source = {source} destination = @b )")
+    ```
+
+    Flatten the script: a block inside a block of the same kind can most often be joined to it.
+    """
+
+    code = "NUM107"
+    title = "nested too deep"
+    reference = _SYNTAX
+    text = "this is nested too deeply: the limit is {limit} open clauses"
+    hint_text = "flatten the blocks around it"
+    limit: int
+
+
+class NumberTooLong(Kind):
+    """A number has more digits than the limit of 4,000.
+
+    ```python
+    import numscript
+    numscript.compile("set_tx_meta(\\"n\\", " + "9" * 5000 + ")")
+    ```
+    """
+
+    code = "NUM108"
+    title = "number too long"
+    reference = _SYNTAX
+    text = "a number of {digits} digits is too long: the limit is {limit}"
+    digits: int
+    limit: int
+
+
+class TooManyErrors(Kind):
+    """The file has so many syntax errors that the rest of it was not read.
+
+    ```python
+    import numscript
+    numscript.compile("send send )\\n" * 500)
+    ```
+
+    Mend the first errors; the others often vanish with them.
+    """
+
+    code = "NUM109"
+    title = "too many errors"
+    reference = _SYNTAX
+    text = "there are more than {limit} syntax errors; the rest of the script was not read"
+    limit: int
+
+
+# --- 2xx: names and types ---------------------------------------------------------------------
+
+
+class InvalidType(Kind):
+    """A variable is declared with a type that does not exist.
+
+    The types are account, asset, monetary, number, portion and string.
+
+    ```numscript
+    vars {
+      money $price
+    }
+    send $price (
+      source = @alice
+      destination = @bob
+    )
+    ```
+    """
+
+    code = "NUM201"
+    title = "invalid type"
+    reference = ("InvalidType", "InvalidTypeErr")
+    text = "there is no type `{name}`"
+    hint_text = "{suggestion}"
+    name: str
+    suggestion: str
+
+
+class DuplicateVariable(Kind):
+    """A variable is declared twice.
+
+    ```numscript
+    vars {
+      account $seller
+      account $seller
+    }
+    send [USD/2 100] (
+      source = @alice
+      destination = $seller
+    )
+    ```
+
+    Give the second one another name, or take it away.
+    """
+
+    code = "NUM202"
+    title = "duplicate variable"
+    reference = ("DuplicateVariable",)
+    text = "the variable `${name}` is already declared"
+    hint_text = "give it another name, or take this declaration away"
+    name: str
+
+
+class UnboundVariable(Kind):
+    """A variable is used but not declared in `vars`.
+
+    ```numscript
+    vars {
+      monetary $price
+    }
+    send $pirce (
+      source = @alice
+      destination = @bob
+    )
+    ```
+    """
+
+    code = "NUM203"
+    title = "unbound variable"
+    reference = ("UnboundVariable", "UnboundVariableErr")
+    text = "the variable `${name}` is not declared"
+    hint_text = "{suggestion}"
+    name: str
+    suggestion: str
+
+
+class TypeMismatch(Kind):
+    """A value of one type stands where another type is needed.
+
+    ```numscript
+    send [USD/2 100] (
+      source = "alice"
+      destination = @bob
+    )
+    ```
+    """
+
+    code = "NUM204"
+    title = "type mismatch"
+    reference = ("TypeMismatch", "TypeError")
+    text = "expected {expected}, got {got}"
+    expected: str
+    got: str
+
+
+class UnknownFunction(Kind):
+    """A function is called that does not exist, or not in this place.
+
+    `set_tx_meta` and `set_account_meta` are statements; the other functions stand in expressions.
+
+    ```numscript
+    set_meta("kind", "sale")
+    ```
+    """
+
+    code = "NUM205"
+    title = "unknown function"
+    reference = ("UnknownFunction", "UnboundFunctionErr")
+    text = "there is no function `{name}` {place}"
+    hint_text = "{suggestion}"
+    name: str
+    place: str
+    suggestion: str
+
+
+class BadArity(Kind):
+    """A function is called with too few or too many arguments.
+
+    ```numscript
+    vars {
+      monetary $held = balance(@escrow)
+    }
+    send $held (
+      source = @escrow
+      destination = @bob
+    )
+    ```
+    """
+
+    code = "NUM206"
+    title = "bad arity"
+    reference = ("BadArity", "BadArityErr")
+    text = "`{name}` takes {expected} arguments, {actual} given"
+    hint_text = "{signature}"
+    name: str
+    expected: int
+    actual: int
+    signature: str
+
+
+class InvalidFeature(Kind):
+    """The script asks for a feature flag that does not exist.
+
+    ```numscript
+    #![feature("experimental-onof")]
+    send [USD/2 100] (
+      source = @alice
+      destination = @bob
+    )
+    ```
+    """
+
+    code = "NUM207"
+    title = "invalid feature"
+    reference = ("InvalidFeature",)
+    text = "there is no feature `{name}`"
+    hint_text = "{suggestion}"
+    name: str
+    suggestion: str
+
+
+# --- 3xx: lints -------------------------------------------------------------------------------
+
+
+class UnusedVariable(Kind):
+    """A variable is declared but never used. Its value must still be given to every run.
+
+    ```numscript
+    vars {
+      account $seller
+    }
+    send [USD/2 100] (
+      source = @alice
+      destination = @bob
+    )
+    ```
+    """
+
+    code = "NUM301"
+    title = "unused variable"
+    severity = WARNING
+    reference = ("UnusedVar",)
+    text = "the variable `${name}` is never used"
+    hint_text = "take the declaration away"
+    name: str
+
+
+class FixedPortionVariable(Kind):
+    """A variable portion can have one value only, since the others leave it no choice.
+
+    ```numscript
+    vars {
+      portion $fee
+    }
+    send [USD/2 100] (
+      source = @alice
+      destination = {
+        9/10 to @bob
+        $fee to @fees
+      }
+    )
+    ```
+
+    Write `remaining` in its place.
+    """
+
+    code = "NUM302"
+    title = "fixed portion variable"
+    severity = WARNING
+    reference = ("FixedPortionVariable",)
+    text = "this portion can only be {value}"
+    hint_text = "write `remaining` instead"
+    value: str
+
+
+class RedundantRemaining(Kind):
+    """`remaining` stands beside portions that already make the whole, so it never gets anything.
+
+    ```numscript
+    send [USD/2 100] (
+      source = @alice
+      destination = {
+        1/2 to @bob
+        1/2 to @carol
+        remaining kept
+      }
+    )
+    ```
+    """
+
+    code = "NUM303"
+    title = "redundant remaining"
+    severity = WARNING
+    reference = ("RedundantRemaining",)
+    text = "nothing remains: the other portions already make the whole"
+    hint_text = "take this clause away"
+
+
+class InvalidWorldOverdraft(Kind):
+    """`@world` is given an overdraft, but it may always go below zero without a limit.
+
+    ```numscript
+    send [USD/2 100] (
+      source = @world allowing unbounded overdraft
+      destination = @bob
+    )
+    ```
+    """
+
+    code = "NUM304"
+    title = "invalid world overdraft"
+    severity = WARNING
+    reference = ("InvalidWorldOverdraft",)
+    text = "`@world` is already unbounded"
+    hint_text = "take the overdraft away"
+
+
+class EmptiedAccount(Kind):
+    """A source is listed again after all that it has was taken.
+
+    ```numscript
+    send [USD/2 100] (
+      source = { @alice @bob @alice }
+      destination = @carol
+    )
+    ```
+    """
+
+    code = "NUM305"
+    title = "emptied account"
+    severity = WARNING
+    reference = ("EmptiedAccount",)
+    text = "`@{name}` is already empty when this is reached"
+    hint_text = "take it away, or cap it where it stands first"
+    name: str
+
+
+class UnboundedAccountIsNotLast(Kind):
+    """A source stands behind one that never runs out, so it is never reached.
+
+    ```numscript
+    send [USD/2 100] (
+      source = { @world @alice }
+      destination = @bob
+    )
+    ```
+    """
+
+    code = "NUM306"
+    title = "unbounded account is not last"
+    severity = WARNING
+    reference = ("UnboundedAccountIsNotLast",)
+    text = "this source is never reached: the one before it never runs out"
+    hint_text = "put the unbounded source last"
+
+
+class BoundAsset(Kind):
+    """A variable carries an asset that the script already forces.
+
+    A caller who gives another asset gets an error, so the variable offers a choice that is none.
+
+    ```numscript
+    vars {
+      monetary $price
+    }
+    send $price (
+      source = { max [USD/2 50] from @alice @bob }
+      destination = @carol
+    )
+    ```
+
+    Declare `number $price` and write `[USD/2 $price]`.
+    """
+
+    code = "NUM307"
+    title = "bound asset"
+    severity = WARNING
+    reference = ("BoundAsset",)
+    text = "the asset of this {declared} can only be `{asset}`"
+    hint_text = "{suggestion}"
+    declared: str
+    asset: str
+    suggestion: str
+
+
+class RemainingIsNotLast(Kind):
+    """`remaining` is not the last clause of its allotment.
+
+    ```numscript
+    send [USD/2 100] (
+      source = @alice
+      destination = {
+        remaining to @bob
+        1/2 to @carol
+      }
+    )
+    ```
+    """
+
+    code = "NUM308"
+    title = "remaining is not last"
+    reference = ("RemainingIsNotLast",)
+    text = "`remaining` must be the last clause"
+    hint_text = "move the clause to the end of its block"
+
+
+class UnreachableStatement(Kind):
+    """A statement stands behind `fail`, so it never runs.
+
+    ```numscript
+    fail
+    set_tx_meta("kind", "sale")
+    ```
+    """
+
+    code = "NUM309"
+    title = "unreachable statement"
+    severity = WARNING
+    text = "this is never reached: the script fails before it"
+
+
+# --- 4xx: execution ---------------------------------------------------------------------------
+
+
+class MissingFunds(Kind):
+    """The source cannot give what is asked of it.
+
+    ```numscript
+    send [USD/2 100] (
+      source = { @alice @bob }
+      destination = @carol
+    )
+    ```
+
+    ```json
+    {"balances": [{"account": "alice", "asset": "USD/2", "amount": 30}]}
+    ```
+
+    Fund the accounts, add another source, or allow an overdraft.
+    """
+
+    code = "NUM401"
+    title = "missing funds"
+    reference = ("MissingFundsErr",)
+    text = "not enough funds: {asset} {needed} needed, {available} available"
+    asset: str
+    needed: int
+    available: int
+
+
+class NegativeAmount(Kind):
+    """An amount below zero is sent or saved.
+
+    ```numscript
+    send [USD/2 -100] (
+      source = @world
+      destination = @bob
+    )
+    ```
+    """
+
+    code = "NUM402"
+    title = "negative amount"
+    reference = ("NegativeAmountErr",)
+    text = "the amount is negative: {asset} {amount}"
+    asset: str
+    amount: int
+
+
+class NegativeBalance(Kind):
+    """`balance()` reads an account that is below zero.
+
+    ```numscript
+    vars {
+      monetary $held = balance(@escrow, USD/2)
+    }
+    send $held (
+      source = @escrow
+      destination = @bob
+    )
+    ```
+
+    ```json
+    {"balances": [{"account": "escrow", "asset": "USD/2", "amount": -5}]}
+    ```
+
+    Use `overdraft()` to read how far an account is below zero.
+    """
+
+    code = "NUM403"
+    title = "negative balance"
+    reference = ("NegativeBalanceError",)
+    text = "the balance of `@{account}` is negative: {asset} {amount}"
+    hint_text = "`overdraft()` reads how far an account is below zero"
+    account: str
+    asset: str
+    amount: int
+
+
+class UnboundedInSendAll(Kind):
+    """All of a source that never runs out is asked for.
+
+    ```numscript
+    send [USD/2 *] (
+      source = @world
+      destination = @bob
+    )
+    ```
+
+    Send an amount, or cap the source: `max [USD/2 100] from @world`.
+    """
+
+    code = "NUM404"
+    title = "unbounded source in send all"
+    reference = ("InvalidUnboundedAccount", "InvalidUnboundedInSendAll")
+    text = "all of `@{name}` cannot be sent: it never runs out"
+    hint_text = "cap it with `max`, or send an amount"
+    name: str
+
+
+class AllotmentInSendAll(Kind):
+    """All of an allotment is asked for, but its shares are shares of an amount.
+
+    ```numscript
+    send [USD/2 *] (
+      source = {
+        1/2 from @alice
+        1/2 from @bob
+      }
+      destination = @carol
+    )
+    ```
+    """
+
+    code = "NUM405"
+    title = "allotment in send all"
+    reference = ("NoAllotmentInSendAll", "InvalidAllotmentInSendAll")
+    text = "all of an allotment cannot be sent: shares are taken of an amount"
+    hint_text = "send an amount, or list the sources in order"
+
+
+class InvalidAllotmentSum(Kind):
+    """The portions of an allotment do not make a whole.
+
+    Without `remaining` they must sum to exactly 1; with it, to no more than 1, and `remaining`
+    may stand once.
+
+    ```numscript
+    send [USD/2 100] (
+      source = @world
+      destination = {
+        1/2 to @bob
+        1/3 to @carol
+      }
+    )
+    ```
+    """
+
+    code = "NUM406"
+    title = "invalid allotment sum"
+    reference = ("BadAllotmentSum", "InvalidAllotmentSum")
+    text = "the portions sum to {sum}{reason}"
+    hint_text = "portions make exactly 1; `remaining` stands for the rest"
+    sum: str
+    reason: str
+
+
+class AssetMismatch(Kind):
+    """Two assets meet where only one can be.
+
+    Monetaries are added and subtracted in one asset only, and every cap and bound of a `send` is
+    in the asset that is sent.
+
+    ```numscript
+    send [USD/2 100] (
+      source = { max [EUR/2 50] from @world @alice }
+      destination = @bob
+    )
+    ```
+    """
+
+    code = "NUM407"
+    title = "asset mismatch"
+    reference = ("AssetMismatch", "MismatchedCurrencyError")
+    text = "expected an amount of `{expected}`, got `{got}`"
+    expected: str
+    got: str
+
+
+class MissingVariable(Kind):
+    """A declared variable was not given a value.
+
+    ```numscript
+    vars {
+      monetary $price
+    }
+    send $price (
+      source = @world
+      destination = @bob
+    )
+    ```
+    """
+
+    code = "NUM408"
+    title = "missing variable"
+    reference = ("MissingVariableErr",)
+    text = "the variable `${name}` ({type}) has no value"
+    hint_text = "{suggestion}"
+    name: str
+    type: str
+    suggestion: str
+
+
+class InvalidMonetary(Kind):
+    """A text is not a monetary: an asset, one space, an amount.
+
+    ```numscript
+    vars {
+      monetary $price
+    }
+    send $price (
+      source = @world
+      destination = @bob
+    )
+    ```
+
+    ```json
+    {"variables": {"price": "100USD"}}
+    ```
+    """
+
+    code = "NUM409"
+    title = "invalid monetary"
+    reference = ("InvalidMonetaryLiteral",)
+    text = "`{text}` is not a monetary"
+    hint_text = "write an asset, one space and an amount, as in `USD/2 100`"
+
+
+class InvalidNumber(Kind):
+    """A text is not a number: digits, with a sign before them or none.
+
+    ```numscript
+    vars {
+      number $count
+    }
+    send [USD/2 $count] (
+      source = @world
+      destination = @bob
+    )
+    ```
+
+    ```json
+    {"variables": {"count": "ten"}}
+    ```
+    """
+
+    code = "NUM410"
+    title = "invalid number"
+    reference = ("InvalidNumberLiteral",)
+    text = "`{text}` is not a whole number"
+
+
+class InvalidPortion(Kind):
+    """A text is not a portion between 0 and 1.
+
+    ```numscript
+    vars {
+      portion $fee
+    }
+    send [USD/2 100] (
+      source = @world
+      destination = {
+        $fee to @fees
+        remaining to @bob
+      }
+    )
+    ```
+
+    ```json
+    {"variables": {"fee": "101%"}}
+    ```
+    """
+
+    code = "NUM411"
+    title = "invalid portion"
+    reference = ("BadPortionParsingErr",)
+    text = "`{text}` is not a portion: {reason}"
+    reason: str
+
+
+class InvalidAccount(Kind):
+    """A text is not the address of an account.
+
+    An address is segments of letters, digits, `_` and `-`, joined by `:`, without the `@`.
+
+    ```numscript
+    vars {
+      account $seller
+    }
+    send [USD/2 100] (
+      source = @world
+      destination = $seller
+    )
+    ```
+
+    ```json
+    {"variables": {"seller": "the seller"}}
+    ```
+    """
+
+    code = "NUM412"
+    title = "invalid account"
+    reference = ("InvalidAccountName",)
+    text = "`{name}` is not the address of an account"
+    hint_text = "use segments of letters, digits, `_` and `-`, joined by `:`"
+    name: str
+
+
+class InvalidAsset(Kind):
+    """A text is not an asset: up to 17 capitals and digits, then `/` and up to 6 digits, or none.
+
+    ```numscript
+    vars {
+      asset $currency
+    }
+    send [$currency 100] (
+      source = @world
+      destination = @bob
+    )
+    ```
+
+    ```json
+    {"variables": {"currency": "usd"}}
+    ```
+    """
+
+    code = "NUM413"
+    title = "invalid asset"
+    reference = ("InvalidAsset",)
+    text = "`{name}` is not an asset"
+    hint_text = "write capitals and digits, then `/` and the number of decimals, as in `USD/2`"
+    name: str
+
+
+class InvalidColor(Kind):
+    """A colour is not made of capital letters only.
+
+    ```numscript
+    #![feature("experimental-asset-colors")]
+    send [USD/2 100] (
+      source = @alice \\ "red"
+      destination = @bob
+    )
+    ```
+    """
+
+    code = "NUM414"
+    title = "invalid color"
+    reference = ("InvalidColor",)
+    text = "`{name}` is not a color"
+    hint_text = "use capital letters only"
+    name: str
+
+
+class MetadataNotFound(Kind):
+    """`meta()` asks for a key that the account does not have.
+
+    ```numscript
+    vars {
+      account $seller = meta(@orders:1, "seller")
+    }
+    send [USD/2 100] (
+      source = @world
+      destination = $seller
+    )
+    ```
+    """
+
+    code = "NUM415"
+    title = "metadata not found"
+    reference = ("MetadataNotFound",)
+    text = "`@{account}` has no metadata under `{key}`"
+    account: str
+    key: str
+
+
+class NestedMeta(Kind):
+    """`meta()` stands inside an expression, where nothing says which type it has.
+
+    ```numscript
+    vars {
+      monetary $held = balance(meta(@orders:1, "seller"), USD/2)
+    }
+    send $held (
+      source = @escrow
+      destination = @bob
+    )
+    ```
+
+    Give it a variable of its own, and use the variable.
+    """
+
+    code = "NUM416"
+    title = "nested meta"
+    reference = ("InvalidNestedMeta",)
+    text = "`meta()` may only be the whole origin of a variable"
+    hint_text = "give it a variable of its own"
+
+
+class InvalidVariable(Kind):
+    """A variable was given a kind of value that its type cannot take.
+
+    ```numscript
+    vars {
+      number $count
+    }
+    send [USD/2 $count] (
+      source = @world
+      destination = @bob
+    )
+    ```
+
+    ```json
+    {"variables": {"count": 1.5}}
+    ```
+
+    Amounts are whole numbers; floats are never taken. Text is always possible.
+    """
+
+    code = "NUM417"
+    title = "invalid variable"
+    text = "expected a value for {expected}, got {given}"
+    expected: str
+    given: str
+
+
+class CannotCastToString(Kind):
+    """A variable in an account name is of a type that has no place there.
+
+    Accounts, numbers and strings can be part of an account name.
+
+    ```numscript
+    #![feature("experimental-account-interpolation")]
+    vars {
+      portion $fee
+    }
+    send [USD/2 100] (
+      source = @world
+      destination = @fees:$fee
+    )
+    ```
+
+    ```json
+    {"variables": {"fee": "1/2"}}
+    ```
+    """
+
+    code = "NUM418"
+    title = "cannot cast to string"
+    reference = ("CannotCastToString",)
+    text = "a value of type {type} cannot be part of an account name"
+    type: str
+
+
+class DivideByZero(Kind):
+    """A portion has zero below the line.
+
+    ```numscript
+    send [USD/2 100] (
+      source = @world
+      destination = {
+        1/0 to @bob
+        remaining kept
+      }
+    )
+    ```
+    """
+
+    code = "NUM419"
+    title = "divide by zero"
+    reference = ("DivByZero", "DivideByZero")
+    text = "this divides by zero"
+
+
+class ExperimentalFeature(Kind):
+    """The script uses a construct that needs a feature flag.
+
+    ```numscript
+    send [USD/2 100] (
+      source = oneof { @alice @world }
+      destination = @bob
+    )
+    ```
+
+    Switch the flag on in the script, with `#![feature("experimental-oneof")]` on its first line,
+    or where it is run, with `--feature experimental-oneof`.
+    """
+
+    code = "NUM420"
+    title = "experimental feature"
+    reference = ("ExperimentalFeature",)
+    text = "this needs the feature `{feature}`"
+    hint_text = 'write `#![feature("{feature}")]` on the first line, or pass `--feature {feature}`'
+    feature: str
+
+
+class UnknownScalingAccount(Kind):
+    """Scaling is asked of an account of which no balance is known, such as `@world`.
+
+    ```numscript
+    #![feature("experimental-asset-scaling")]
+    send [USD/2 100] (
+      source = @world with scaling through @swap
+      destination = @bob
+    )
+    ```
+    """
+
+    code = "NUM421"
+    title = "unknown scaling account"
+    reference = ("InvalidUnboundedAddressInScalingAddress",)
+    text = "`@{account}` has no balance that could be scaled"
+    account: str
+
+
+class BalanceQueryFailed(Kind):
+    """The store raised an error, or gave something unusable, when balances were asked of it.
+
+    ```python
+    import numscript
+
+    class Broken(numscript.StaticStore):
+        def get_balances(self, query):
+            raise ConnectionError("no route to the database")
+
+    text = "send [USD/2 1] ( source = @a destination = @b )"
+    numscript.compile(text).run({}, Broken())
+    ```
+    """
+
+    code = "NUM422"
+    title = "balance query failed"
+    reference = ("QueryBalanceError",)
+    text = "the balances could not be read: {reason}"
+    reason: str
+
+
+class MetadataQueryFailed(Kind):
+    """The store raised an error, or gave something unusable, when metadata was asked of it.
+
+    ```python
+    import numscript
+
+    class Broken(numscript.StaticStore):
+        def get_metadata(self, query):
+            raise ConnectionError("no route to the database")
+
+    text = 'vars { string $s = meta(@a, "k") } set_tx_meta("s", $s)'
+    numscript.compile(text).run({}, Broken())
+    ```
+    """
+
+    code = "NUM423"
+    title = "metadata query failed"
+    reference = ("QueryMetadataError",)
+    text = "the metadata could not be read: {reason}"
+    reason: str
+
+
+class ScriptFailed(Kind):
+    """The script reached `fail`.
+
+    ```numscript
+    fail
+    ```
+    """
+
+    code = "NUM424"
+    title = "script failed"
+    text = "the script asked to fail"
+
+
+class InvalidPosting(Kind):
+    """A posting would carry an asset that no ledger accepts.
+
+    Asset literals are longer than the language's own rule allows for values: at most 17 capitals
+    and digits, and at most 6 digits behind the `/`.
+
+    ```numscript
+    send [ABCDEFGHIJKLMNOPQRSTUVWXYZ 1] (
+      source = @world
+      destination = @bob
+    )
+    ```
+    """
+
+    code = "NUM425"
+    title = "invalid posting"
+    reference = ("InternalError",)
+    text = "no ledger accepts the asset `{asset}`"
+    hint_text = "use up to 17 capitals and digits, then `/` and up to 6 digits"
+    asset: str
+
+
+class AmountTooLarge(Kind):
+    """Scaling between two precisions that lie very far apart gives an amount beyond all use.
+
+    ```numscript
+    #![feature("experimental-asset-scaling")]
+    send [USD/999999 1] (
+      source = @alice with scaling through @swap
+      destination = @bob
+    )
+    ```
+
+    ```json
+    {"balances": [{"account": "alice", "asset": "USD", "amount": 1}]}
+    ```
+    """
+
+    code = "NUM426"
+    title = "amount too large"
+    text = "converting `{source}` to `{target}` gives numbers of more than {limit} digits"
+    source: str
+    target: str
+    limit: int
+
+
+class InvalidProgram(Kind):
+    """Bytes or a program that the compiler did not make: damaged, or of another version.
+
+    ```python
+    import numscript
+    numscript.Program.decode(b"not a program")
+    ```
+
+    Compile the script again.
+    """
+
+    code = "NUM427"
+    title = "invalid program"
+    text = "this is not a valid program: {reason}"
+    hint_text = "compile the script again"
+    reason: str
+
+
+CATALOGUE: dict[str, type[Kind]] = {
+    kind.code: kind
+    for kind in list(globals().values())
+    if isinstance(kind, type) and issubclass(kind, Kind) and kind is not Kind
+}
+"""Every kind by its code."""

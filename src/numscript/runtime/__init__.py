@@ -1,0 +1,1 @@
+"""Running a program: reading what it needs, then executing it."""

@@ -1,0 +1,490 @@
+"""The tree: one frozen record a construct, named as in the reference and in the grammar.
+
+Every node starts with the offsets of its first character and of the one behind its last; `span`
+puts them together. A place where the text could not be read holds a `Broken` node, so that the
+rest of the tree can still be understood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, TypeAlias, TypeVar, dataclass_transform
+
+from numscript.script import Span
+
+N = TypeVar("N", bound=type)
+
+
+@dataclass_transform(frozen_default=True, eq_default=False)
+def node(cls: N) -> N:
+    """A frozen, slotted dataclass whose constructor writes its slots directly.
+
+    The constructor that `dataclass(frozen=True)` writes goes through `object.__setattr__` and
+    takes nearly twice as long; parsing is mostly building nodes.
+    """
+    made: Any = dataclass(frozen=True, slots=True, eq=True)(cls)
+    names = [field.name for field in fields(made)]
+    scope: dict[str, Callable[..., None]] = {
+        f"_set_{name}": getattr(made, name).__set__ for name in names
+    }
+    body = "\n".join(f"    _set_{name}(self, {name})" for name in names)
+    exec(f"def __init__(self, {', '.join(names)}):\n{body}\n", scope)
+    made.__init__ = scope["__init__"]
+    made.span = property(lambda self: Span(self.start, self.end))
+    result: N = made
+    return result
+
+
+class Node:
+    """What all nodes have in common."""
+
+    __slots__ = ()
+    start: int
+    end: int
+    span: Span
+
+
+@node
+class Broken(Node):
+    """A place where something should stand that could not be read."""
+
+    start: int
+    end: int
+
+
+# --- expressions ------------------------------------------------------------------------------
+
+
+@node
+class Variable(Node):
+    """`$name`; the name is without the `$`."""
+
+    start: int
+    end: int
+    name: str
+
+
+@node
+class AssetLiteral(Node):
+    """`USD/2`"""
+
+    start: int
+    end: int
+    asset: str
+
+
+@node
+class NumberLiteral(Node):
+    """`1_000`"""
+
+    start: int
+    end: int
+    number: int
+
+
+@node
+class StringLiteral(Node):
+    """`"text"`; a `\\"` inside keeps its backslash."""
+
+    start: int
+    end: int
+    string: str
+
+
+@node
+class PercentageLiteral(Node):
+    """`12.5%`; the text is without the `%`."""
+
+    start: int
+    end: int
+    text: str
+
+
+@node
+class AccountLiteral(Node):
+    """`@users:$id`; text parts hold the `:` between segments."""
+
+    start: int
+    end: int
+    parts: tuple[str | Variable, ...]
+
+    @property
+    def name(self) -> str:
+        """The address as it is written, without the `@`."""
+        return "".join(p if isinstance(p, str) else f"${p.name}" for p in self.parts)
+
+
+@node
+class MonetaryLiteral(Node):
+    """`[ASSET AMOUNT]`"""
+
+    start: int
+    end: int
+    asset: Expression
+    amount: Expression
+
+
+@node
+class Prefix(Node):
+    """`-expression`"""
+
+    start: int
+    end: int
+    operator: str
+    operand: Expression
+
+
+@node
+class BinaryInfix(Node):
+    """`left + right`, `left - right`, `left / right`"""
+
+    start: int
+    end: int
+    operator: str
+    left: Expression
+    right: Expression
+
+
+@node
+class FnCall(Node):
+    """`name(arguments)`, an expression or a statement."""
+
+    start: int
+    end: int
+    name: str
+    arguments: tuple[Expression, ...]
+
+    @property
+    def name_span(self) -> Span:
+        """The place of the function's name."""
+        return Span(self.start, self.start + len(self.name))
+
+
+Expression: TypeAlias = (
+    Variable
+    | AssetLiteral
+    | NumberLiteral
+    | StringLiteral
+    | PercentageLiteral
+    | AccountLiteral
+    | MonetaryLiteral
+    | Prefix
+    | BinaryInfix
+    | FnCall
+    | Broken
+)
+
+# --- allotments -------------------------------------------------------------------------------
+
+
+@node
+class ValueAllotment(Node):
+    """A portion in front of a clause."""
+
+    start: int
+    end: int
+    value: Expression
+
+
+@node
+class RemainingAllotment(Node):
+    """`remaining` in front of a clause."""
+
+    start: int
+    end: int
+
+
+Allotment: TypeAlias = ValueAllotment | RemainingAllotment
+
+# --- sources ----------------------------------------------------------------------------------
+
+
+@node
+class SourceAccount(Node):
+    """`@a`, `@a \\ "RED"`"""
+
+    start: int
+    end: int
+    address: Expression
+    color: Expression | None
+
+
+@node
+class SourceOverdraft(Node):
+    """`@a allowing unbounded overdraft` (no bound), `@a allowing overdraft up to BOUND`"""
+
+    start: int
+    end: int
+    address: Expression
+    color: Expression | None
+    bound: Expression | None
+
+
+@node
+class SourceWithScaling(Node):
+    """`@a with scaling through @swap`"""
+
+    start: int
+    end: int
+    address: Expression
+    through: Expression
+
+
+@node
+class SourceInorder(Node):
+    """`{ S1 S2 ... }`"""
+
+    start: int
+    end: int
+    sources: tuple[Source, ...]
+
+
+@node
+class SourceOneof(Node):
+    """`oneof { S1 S2 ... }`"""
+
+    start: int
+    end: int
+    sources: tuple[Source, ...]
+
+
+@node
+class SourceAllotmentItem(Node):
+    """`1/2 from SOURCE`"""
+
+    start: int
+    end: int
+    allotment: Allotment
+    source: Source
+
+
+@node
+class SourceAllotment(Node):
+    """`{ P1 from S1 ... }`"""
+
+    start: int
+    end: int
+    items: tuple[SourceAllotmentItem, ...]
+
+
+@node
+class SourceCapped(Node):
+    """`max CAP from SOURCE`"""
+
+    start: int
+    end: int
+    cap: Expression
+    source: Source
+
+
+Source: TypeAlias = (
+    SourceAccount
+    | SourceOverdraft
+    | SourceWithScaling
+    | SourceInorder
+    | SourceOneof
+    | SourceAllotment
+    | SourceCapped
+    | Broken
+)
+
+# --- destinations -----------------------------------------------------------------------------
+
+
+@node
+class DestinationAccount(Node):
+    """`@b`"""
+
+    start: int
+    end: int
+    address: Expression
+
+
+@node
+class DestinationTo(Node):
+    """`to DESTINATION`"""
+
+    start: int
+    end: int
+    destination: Destination
+
+
+@node
+class DestinationKept(Node):
+    """`kept`"""
+
+    start: int
+    end: int
+
+
+KeptOrDestination: TypeAlias = DestinationTo | DestinationKept | Broken
+
+
+@node
+class CappedKeptOrDestination(Node):
+    """`max CAP to DESTINATION`, `max CAP kept`"""
+
+    start: int
+    end: int
+    cap: Expression
+    target: KeptOrDestination
+
+
+@node
+class DestinationInorder(Node):
+    """`{ max M1 to D1 ... remaining to Dk }`"""
+
+    start: int
+    end: int
+    clauses: tuple[CappedKeptOrDestination, ...]
+    remaining: KeptOrDestination
+
+
+@node
+class DestinationOneof(Node):
+    """`oneof { max M1 to D1 ... remaining to Dk }`"""
+
+    start: int
+    end: int
+    clauses: tuple[CappedKeptOrDestination, ...]
+    remaining: KeptOrDestination
+
+
+@node
+class DestinationAllotmentItem(Node):
+    """`1/2 to DESTINATION`, `remaining kept`"""
+
+    start: int
+    end: int
+    allotment: Allotment
+    target: KeptOrDestination
+
+
+@node
+class DestinationAllotment(Node):
+    """`{ P1 to D1 ... remaining kept }`"""
+
+    start: int
+    end: int
+    items: tuple[DestinationAllotmentItem, ...]
+
+
+Destination: TypeAlias = (
+    DestinationAccount
+    | DestinationInorder
+    | DestinationOneof
+    | DestinationAllotment
+    | Broken
+)
+
+# --- statements and the program ---------------------------------------------------------------
+
+
+@node
+class SentValueLiteral(Node):
+    """A sent monetary."""
+
+    start: int
+    end: int
+    monetary: Expression
+
+
+@node
+class SentValueAll(Node):
+    """`[ASSET *]`"""
+
+    start: int
+    end: int
+    asset: Expression
+
+
+SentValue: TypeAlias = SentValueLiteral | SentValueAll | Broken
+
+
+@node
+class SendStatement(Node):
+    """`send VALUE ( source = SOURCE destination = DESTINATION )`"""
+
+    start: int
+    end: int
+    sent: SentValue
+    source: Source
+    destination: Destination
+
+
+@node
+class SaveStatement(Node):
+    """`save VALUE from ACCOUNT`"""
+
+    start: int
+    end: int
+    sent: SentValue
+    address: Expression
+
+
+@node
+class PrintStatement(Node):
+    """`print EXPRESSION` (older dialect)"""
+
+    start: int
+    end: int
+    value: Expression
+
+
+@node
+class FailStatement(Node):
+    """`fail` (older dialect)"""
+
+    start: int
+    end: int
+
+
+Statement: TypeAlias = (
+    SendStatement | SaveStatement | FnCall | PrintStatement | FailStatement | Broken
+)
+
+
+@node
+class VarDeclaration(Node):
+    """`type $name`, `type $name = ORIGIN`; the type's name is where the node starts."""
+
+    start: int
+    end: int
+    type: str
+    variable: Variable
+    origin: Expression | None
+
+    @property
+    def type_span(self) -> Span:
+        """The place of the type's name."""
+        return Span(self.start, self.start + len(self.type))
+
+
+@node
+class VarsDeclaration(Node):
+    """`vars { ... }`"""
+
+    start: int
+    end: int
+    declarations: tuple[VarDeclaration | Broken, ...]
+
+
+@node
+class FeatureDeclaration(Node):
+    """`#![feature("flag", ...)]`"""
+
+    start: int
+    end: int
+    flags: tuple[StringLiteral, ...]
+
+
+@node
+class Program(Node):
+    """A whole script."""
+
+    start: int
+    end: int
+    features: FeatureDeclaration | None
+    vars: VarsDeclaration | None
+    statements: tuple[Statement, ...]

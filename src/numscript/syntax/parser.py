@@ -1,0 +1,729 @@
+"""Text to tree: one pass over the tables of the grammar of record, recovering from errors.
+
+The tables (`tables.py`) are made from `numscript.lark`; this module is the driver that runs on
+them: a tokenizer of one regular expression, the LALR loop, one builder a node, and recovery. All
+nodes are built in the reductions, so there is no tree in between. Lark itself is not needed at
+run time: its own driver takes five times as long, and importing it longer than most runs.
+
+Recovery works as yacc's `error` does: where a token does not fit, the states on the stack are
+searched for one that waits for something that can be broken (a source, a statement, ...), tokens
+are skipped up to one that can follow it, and a `Broken` node takes its place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from numscript import errors, values
+from numscript.diagnostics import Diagnostic, Kind
+from numscript.prelude import KEYWORDS
+from numscript.script import Script, Span
+from numscript.syntax import nodes, tables
+
+
+class Limits(NamedTuple):
+    """What bounds the time and memory that a script can cost.
+
+    length: characters of a script; depth: clauses, blocks and expressions open at once;
+    errors: syntax errors reported of one script.
+    """
+
+    length: int = 2_000_000
+    depth: int = 250
+    errors: int = 100
+
+
+LIMITS = Limits()
+
+
+class Tokens(NamedTuple):
+    """The tokens of a script, column by column, comments apart; the last one is the end."""
+
+    kinds: list[int]
+    starts: list[int]
+    ends: list[int]
+    comments: list[Span]
+
+
+class Parsed(NamedTuple):
+    """What the parser makes of a script: always a tree, with what is wrong beside it."""
+
+    script: Script
+    program: nodes.Program
+    tokens: Tokens
+    diagnostics: tuple[Diagnostic, ...]
+
+
+# --- tokens -----------------------------------------------------------------------------------
+
+END = 0
+TERMINAL = {name: number for number, name in enumerate(tables.TERMINALS)}
+NONTERMINAL = {name: number for number, name in enumerate(tables.NONTERMINALS)}
+IDENTIFIER = TERMINAL["IDENTIFIER"]
+OVERDRAFT = TERMINAL["OVERDRAFT"]
+LPAR = TERMINAL["LPAR"]
+VARIABLE = TERMINAL["VARIABLE"]
+_NUMERIC = {TERMINAL["NUMBER"], TERMINAL["PERCENTAGE"]}
+
+_SIGNS = sorted((text for text in tables.WORDS if not text.isalpha()), key=len, reverse=True)
+_PATTERNS = [
+    ("LINE_COMMENT", tables.PATTERNS["LINE_COMMENT"]),
+    ("BLOCK", r"/\*"),
+    ("SIGN", "|".join(re.escape(sign) for sign in _SIGNS)),
+    *(
+        (name, tables.PATTERNS[name])
+        for name in (
+            "IDENTIFIER",
+            "ACCOUNT",
+            "PERCENTAGE",
+            "NUMBER",
+            "VARIABLE",
+            "ASSET",
+            "STRING",
+            "ACCOUNT_SEGMENT",
+        )
+    ),
+    ("END", r"\Z"),
+    ("OPEN_STRING", r'"[^\r\n]*'),
+    ("OTHER", r"(?s:.)"),
+]
+
+
+def _grouped(pattern: str) -> str:
+    """The pattern with its own groups turned into ones that are not captured."""
+    return re.sub(r"(?<!\\)\((?!\?)", "(?:", pattern)
+
+
+_TOKEN = re.compile(
+    r"[ \t\r\n]*+(?:" + "|".join(f"({_grouped(pattern)})" for _, pattern in _PATTERNS) + ")"
+)
+_GROUPS = {name: number for number, (name, _) in enumerate(_PATTERNS, start=1)}
+_WORD_GROUPS = (_GROUPS["SIGN"], _GROUPS["IDENTIFIER"])
+_KIND_BY_GROUP = [TERMINAL.get(name, -1) for name in ("", *(name for name, _ in _PATTERNS))]
+_KIND_BY_GROUP[_GROUPS["END"]] = END
+_KIND_BY_GROUP[_GROUPS["LINE_COMMENT"]] = -1
+_BLOCK_ENDS = re.compile(r"/\*|\*/")
+
+
+def tokenize(script: Script, report: Callable[[Kind, int, int], None]) -> Tokens:
+    """The tokens of a script; what is no token is reported and left out."""
+    text = script.text
+    kinds: list[int] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    comments: list[Span] = []
+    words, kind_by_group = tables.WORDS, _KIND_BY_GROUP
+    sign, identifier = _WORD_GROUPS
+    longest = values.MAX_DIGITS
+    position = 1 if text.startswith("\ufeff") else 0
+    while position >= 0:
+        matches = _TOKEN.finditer(text, position)
+        position = -1
+        for match in matches:
+            group: Any = match.lastindex
+            start, end = match.span(group)
+            kind = kind_by_group[group]
+            if group == identifier or group == sign:  # noqa: PLR1714 - a tuple costs more
+                kind = words.get(match[group], IDENTIFIER)
+            elif kind < 0:
+                end = _no_token(text, match, group, comments, report)
+                if end != match.end():
+                    position = end
+                    break
+                continue
+            elif end - start > longest and kind in _NUMERIC:
+                digits = end - start - match[group].count("_")
+                report(errors.NumberTooLong(digits=digits, limit=longest), start, end)
+            kinds.append(kind)
+            starts.append(start)
+            ends.append(end)
+            if kind == END:
+                break
+    return Tokens(kinds, starts, ends, comments)
+
+
+def _no_token(
+    text: str,
+    match: re.Match[str],
+    group: int,
+    comments: list[Span],
+    report: Callable[[Kind, int, int], None],
+) -> int:
+    """Deal with a comment or with what is no token; returns where to go on."""
+    start, end = match.span(group)
+    if group == _GROUPS["LINE_COMMENT"]:
+        comments.append(Span(start, end))
+        return end
+    if group == _GROUPS["BLOCK"]:
+        end = _block_comment_end(text, start)
+        if end < 0:
+            report(errors.UnterminatedComment(), start, start + 2)
+            return len(text)
+        comments.append(Span(start, end))
+        return end
+    if group == _GROUPS["OPEN_STRING"]:
+        report(errors.UnterminatedString(), start, end)
+        return end
+    report(errors.UnexpectedCharacter(character=_shown(text[start])), start, end)
+    return end
+
+
+def _block_comment_end(text: str, start: int) -> int:
+    """The end of a block comment, or -1.
+
+    Comments nest. Where the openings outnumber the closings the last closing ends the comment, as
+    in the reference, whose lexer then takes the surplus openings for text.
+    """
+    depth = 0
+    end = -1
+    for match in _BLOCK_ENDS.finditer(text, start):
+        if match[0] == "/*":
+            depth += 1
+        else:
+            depth -= 1
+            end = match.end()
+            if depth == 0:
+                break
+    return end
+
+
+def _shown(character: str) -> str:
+    if character.isprintable() and not character.isspace():
+        return f"`{character}`"
+    return f"U+{ord(character):04X}"
+
+
+# --- what could stand there -------------------------------------------------------------------
+
+_NAMES = {
+    "program": "a statement",
+    "_statements": "a statement",
+    "statement": "a statement",
+    "feature_declaration": "`#![feature(...)]`",
+    "vars_declaration": "`vars`",
+    "_var_declarations": "a declaration such as `account $seller`",
+    "var_declaration": "a declaration such as `account $seller`",
+    "declared_variable": "a variable's name such as `$seller`",
+    "_flags": "the name of a feature in quotes",
+    "flag": "the name of a feature in quotes",
+    "sent_value": "what to send, such as `[USD/2 100]`",
+    "source_clause": "`source =`",
+    "destination_clause": "`destination =`",
+    "source": "a source",
+    "_sources": "a source",
+    "_source_allotment_items": "a portion",
+    "source_allotment_item": "a portion",
+    "allotment": "a portion",
+    "destination": "a destination",
+    "_destination_allotment_items": "a portion",
+    "destination_allotment_item": "a portion",
+    "_capped_clauses": "`max`",
+    "capped_kept_or_destination": "`max`",
+    "kept_or_destination": "`to` or `kept`",
+    "expression": "a value",
+    "term": "a value",
+    "factor": "a value",
+    "atom": "a value",
+    "account": "an account",
+    "_arguments": "an argument",
+    "$END": "the end of the script",
+    "IDENTIFIER": "a name",
+    "VARIABLE": "a variable",
+    "STRING": "a string",
+}
+_CONTINUATIONS = {"PLUS", "MINUS", "SLASH", "BACKSLASH", "ACCOUNT_SEGMENT", "color", "COMMA"}
+"""What may always go on an expression: named only where nothing else could stand."""
+_SPELLED = {number: text for text, number in tables.WORDS.items()}
+
+
+def _name(symbol: int) -> str:
+    name = tables.NONTERMINALS[~symbol] if symbol < 0 else tables.TERMINALS[symbol]
+    if symbol in _SPELLED:
+        return f"`{_SPELLED[symbol]}`"
+    return _NAMES.get(name, name)
+
+
+def _expected(states: list[int]) -> str:
+    """What could stand where the parser is, in the language's words."""
+    symbols: set[int] = set()
+    seen: set[tuple[int, ...]] = set()
+    open_stacks = [states]
+    while open_stacks:
+        stack = open_stacks.pop()
+        key = (len(stack), stack[-1])
+        if key in seen:
+            continue
+        seen.add(key)
+        waits, completes = tables.AHEAD[stack[-1]]
+        symbols.update(waits)
+        for rule in completes:
+            left, length, _ = tables.RULES[rule]
+            rest = stack[: len(stack) - length]
+            goto = tables.GOTOS[rest[-1]].get(left)
+            if goto is not None:
+                open_stacks.append([*rest, goto])
+            else:
+                symbols.add(END)
+    plain = {s for s in symbols if _symbol_name(s) not in _CONTINUATIONS}
+    names = dict.fromkeys(sorted(_name(symbol) for symbol in plain or symbols))
+    listed = sorted(names, key=lambda name: (name.startswith("`"), name))
+    if len(listed) > 6:
+        listed = [*listed[:6], "..."]
+        return ", ".join(listed)
+    return " or ".join((", ".join(listed[:-1]), listed[-1])) if len(listed) > 1 else listed[0]
+
+
+def _symbol_name(symbol: int) -> str:
+    return tables.NONTERMINALS[~symbol] if symbol < 0 else tables.TERMINALS[symbol]
+
+
+# --- nodes ------------------------------------------------------------------------------------
+# Builders of one symbol take its value; builders of several take the list of their values. The
+# value of a token is its text, that of a sign or keyword the same.
+
+
+def _account_literal(value: str, start: int, end: int) -> nodes.AccountLiteral:
+    if "$" not in value:
+        return nodes.AccountLiteral(start, end, (value[1:],))
+    parts: list[str | nodes.Variable] = []
+    at = start + 1
+    for number, piece in enumerate(re.split(r"(:)", value[1:])):
+        if piece.startswith("$"):
+            parts.append(nodes.Variable(at, at + len(piece), piece[1:]))
+        elif parts and isinstance(parts[-1], str) and number:
+            parts[-1] += piece
+        else:
+            parts.append(piece)
+        at += len(piece)
+    return nodes.AccountLiteral(start, end, tuple(parts))
+
+
+def _longer_account(v: list[Any], start: int, end: int) -> nodes.AccountLiteral:
+    """`@b :c`: blanks may stand before a `:`, and the parts are joined as if they did not."""
+    head, tail = v
+    added = _account_literal(tail, end - len(tail), end)
+    parts = list(head.parts)
+    for part in (":", *added.parts):
+        if isinstance(part, str) and parts and isinstance(parts[-1], str):
+            parts[-1] += part
+        else:
+            parts.append(part)
+    return nodes.AccountLiteral(start, end, tuple(p for p in parts if p != ""))
+
+
+def _number_literal(value: str, start: int, end: int) -> nodes.NumberLiteral:
+    # The tokenizer has reported a number that is too long.
+    number = int(value) if len(value) <= values.MAX_DIGITS else 0
+    return nodes.NumberLiteral(start, end, number)
+
+
+def _program(v: list[Any], start: int, end: int) -> nodes.Program:
+    features = variables = None
+    statements: tuple[nodes.Statement, ...] = ()
+    for part in v:
+        if isinstance(part, nodes.FeatureDeclaration):
+            features = part
+        elif isinstance(part, nodes.VarsDeclaration):
+            variables = part
+        elif isinstance(part, list):
+            statements = tuple(part)
+    return nodes.Program(start, end, features, variables, statements)
+
+
+def _send(v: list[Any], start: int, end: int) -> nodes.SendStatement:
+    return nodes.SendStatement(start, end, v[1], v[3], v[4])
+
+
+def _send_reversed(v: list[Any], start: int, end: int) -> nodes.SendStatement:
+    return nodes.SendStatement(start, end, v[1], v[4], v[3])
+
+
+def _overdraft(v: list[Any], start: int, end: int) -> nodes.SourceOverdraft:
+    color = v[1] if len(v) == 5 else None
+    return nodes.SourceOverdraft(start, end, v[0], color, None)
+
+
+def _overdraft_bounded(v: list[Any], start: int, end: int) -> nodes.SourceOverdraft:
+    color = v[1] if len(v) == 7 else None
+    return nodes.SourceOverdraft(start, end, v[0], color, v[-1])
+
+
+def _var_declaration(v: list[Any], start: int, end: int) -> nodes.VarDeclaration:
+    return nodes.VarDeclaration(start, end, v[0], v[1], v[3] if len(v) == 4 else None)
+
+
+Build = Callable[[Any, int, int], Any]
+
+_ONE: dict[str, Build] = {
+    "variable": lambda v, s, e: nodes.Variable(s, e, v[1:]),
+    "asset_literal": lambda v, s, e: nodes.AssetLiteral(s, e, v),
+    "number_literal": _number_literal,
+    "percentage_literal": lambda v, s, e: nodes.PercentageLiteral(s, e, v[:-1]),
+    "string_literal": lambda v, s, e: nodes.StringLiteral(s, e, v[1:-1]),
+    "account_literal": _account_literal,
+    "sent_value_literal": lambda v, s, e: nodes.SentValueLiteral(s, e, v),
+    "source_account": lambda v, s, e: nodes.SourceAccount(s, e, v, None),
+    "value_allotment": lambda v, s, e: nodes.ValueAllotment(s, e, v),
+    "remaining_allotment": lambda _, s, e: nodes.RemainingAllotment(s, e),
+    "destination_account": lambda v, s, e: nodes.DestinationAccount(s, e, v),
+    "destination_kept": lambda _, s, e: nodes.DestinationKept(s, e),
+    "fail_statement": lambda _, s, e: nodes.FailStatement(s, e),
+    "program": lambda v, s, e: _program([v], s, e),
+    "_list": lambda v, _s, _e: [v],
+}
+
+_SEVERAL: dict[str, Build] = {
+    "account_literal": _longer_account,
+    "binary_infix": lambda v, s, e: nodes.BinaryInfix(s, e, v[1], v[0], v[2]),
+    "capped_kept_or_destination": lambda v, s, e: nodes.CappedKeptOrDestination(s, e, v[1], v[2]),
+    "destination_allotment": lambda v, s, e: nodes.DestinationAllotment(s, e, tuple(v[1])),
+    "destination_allotment_item": lambda v, s, e: nodes.DestinationAllotmentItem(s, e, v[0], v[1]),
+    "destination_inorder": lambda v, s, e: nodes.DestinationInorder(s, e, tuple(v[1]), v[3]),
+    "destination_oneof": lambda v, s, e: nodes.DestinationOneof(
+        s, e, tuple(v[2]) if len(v) == 6 else (), v[-2]
+    ),
+    "destination_to": lambda v, s, e: nodes.DestinationTo(s, e, v[1]),
+    "feature_declaration": lambda v, s, e: nodes.FeatureDeclaration(
+        s, e, tuple(v[4]) if len(v) == 7 else ()
+    ),
+    "fn_call": lambda v, s, e: nodes.FnCall(s, e, v[0], tuple(v[2]) if len(v) == 4 else ()),
+    "monetary_literal": lambda v, s, e: nodes.MonetaryLiteral(s, e, v[1], v[2]),
+    "parenthesized": lambda v, _s, _e: v[1],
+    "prefix": lambda v, s, e: nodes.Prefix(s, e, v[0], v[1]),
+    "print_statement": lambda v, s, e: nodes.PrintStatement(s, e, v[1]),
+    "program": _program,
+    "save_statement": lambda v, s, e: nodes.SaveStatement(s, e, v[1], v[3]),
+    "send_statement": _send,
+    "send_statement_reversed": _send_reversed,
+    "sent_value_all": lambda v, s, e: nodes.SentValueAll(s, e, v[1]),
+    "source_account": lambda v, s, e: nodes.SourceAccount(s, e, v[0], v[1]),
+    "source_allotment": lambda v, s, e: nodes.SourceAllotment(s, e, tuple(v[1])),
+    "source_allotment_item": lambda v, s, e: nodes.SourceAllotmentItem(s, e, v[0], v[2]),
+    "source_capped": lambda v, s, e: nodes.SourceCapped(s, e, v[1], v[3]),
+    "source_inorder": lambda v, s, e: nodes.SourceInorder(s, e, tuple(v[1]) if len(v) == 3 else ()),
+    "source_oneof": lambda v, s, e: nodes.SourceOneof(s, e, tuple(v[2])),
+    "source_overdraft": _overdraft,
+    "source_overdraft_bounded": _overdraft_bounded,
+    "source_with_scaling": lambda v, s, e: nodes.SourceWithScaling(s, e, v[0], v[4]),
+    "var_declaration": _var_declaration,
+    "vars_declaration": lambda v, s, e: nodes.VarsDeclaration(
+        s, e, tuple(v[2]) if len(v) == 4 else ()
+    ),
+}
+
+
+# --- the driver -------------------------------------------------------------------------------
+
+Step = tuple[int, int, Build | None, int]
+"""A reduction: its length, nonterminal, builder (none: the value stays) and kept symbol.
+
+Length -1 marks a token that is shifted and reduced in one go, since its state can do nothing else.
+"""
+
+
+def _steps(one: dict[str, Build], several: dict[str, Build]) -> list[dict[int, int | Step]]:
+    """The action table with the reductions written out, and single tokens reduced at once."""
+    reductions: list[Step] = []
+    for number, (left, length, builder) in enumerate(tables.RULES):
+        build: Build | None
+        if builder == "_pass":
+            build = None
+        elif length == 1:
+            build = one.get(builder)
+        elif builder == "_list":
+            build = _append if length == 2 else _append_third
+        else:
+            build = several.get(builder)
+        reductions.append((length, left, build, tables.KEEPS.get(number, 0)))
+    rows: list[dict[int, int | Step]] = []
+    for actions in tables.ACTIONS:
+        row: dict[int, int | Step] = {}
+        for kind, action in actions.items():
+            if action < 0:
+                row[kind] = reductions[~action]
+                continue
+            row[kind] = action
+            follow = set(tables.ACTIONS[action].values())
+            if len(follow) == 1 and (only := follow.pop()) < 0 and kind != END:
+                length, left, build, kept = reductions[~only]
+                if length == 1:
+                    row[kind] = (-1, left, build, kept)
+        rows.append(row)
+    return rows
+
+
+def _append(v: list[Any], _start: int, _end: int) -> list[Any]:
+    v[0].append(v[1])
+    items: list[Any] = v[0]
+    return items
+
+
+def _append_third(v: list[Any], _start: int, _end: int) -> list[Any]:
+    v[0].append(v[2])
+    items: list[Any] = v[0]
+    return items
+
+
+_STEPS = _steps(_ONE, _SEVERAL)
+_ACCEPT = tables.GOTOS[0][NONTERMINAL["program"]]
+_MENDABLE = tuple(
+    (NONTERMINAL[name], name)
+    for name in (
+        "expression",
+        "term",
+        "factor",
+        "source",
+        "destination",
+        "sent_value",
+        "kept_or_destination",
+        "source_clause",
+        "destination_clause",
+        "var_declaration",
+        "statement",
+        "vars_declaration",
+        "feature_declaration",
+    )
+)
+"""What a `Broken` node may stand for, the smallest first."""
+_OPENERS = {TERMINAL["LBRACE"], TERMINAL["LPAR"], TERMINAL["LSQB"]}
+_CLOSERS = {TERMINAL["RBRACE"], TERMINAL["RPAR"], TERMINAL["RSQB"]}
+_STARTERS = {TERMINAL[name] for name in ("SEND", "SAVE", "VARS", "PRINT", "FAIL", "$END")}
+
+
+def parse(script: Script, limits: Limits = LIMITS) -> Parsed:
+    """The tree of a script and all its syntax errors. Never raises on bad text."""
+    diagnostics: list[Diagnostic] = []
+
+    def report(kind: Kind, start: int, end: int) -> None:
+        if len(diagnostics) < limits.errors:
+            diagnostics.append(Diagnostic(kind, Span(start, end), script, kind.severity))
+        elif len(diagnostics) == limits.errors:
+            many = errors.TooManyErrors(limit=limits.errors)
+            diagnostics.append(Diagnostic(many, Span(start, end), script, many.severity))
+
+    length = len(script.text)
+    if length > limits.length:
+        report(errors.ScriptTooLong(length=length, limit=limits.length), 0, 0)
+        return Parsed(script, _EMPTY, Tokens([], [], [], []), tuple(diagnostics))
+    tokens = tokenize(script, report)
+    if len(diagnostics) > limits.errors:
+        program = _EMPTY
+    else:
+        program = _Driver(script, tokens, report, limits).run()
+    if diagnostics:
+        diagnostics.sort(key=lambda diagnostic: diagnostic.span)
+        diagnostics = _joined(diagnostics)
+    return Parsed(script, program, tokens, tuple(diagnostics))
+
+
+_EMPTY = nodes.Program(0, 0, None, None, ())
+
+
+def _joined(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
+    """Neighbouring unexpected characters reported as one run."""
+    out: list[Diagnostic] = []
+    for diagnostic in diagnostics:
+        last = out[-1] if out else None
+        if (
+            last is not None
+            and isinstance(diagnostic.kind, errors.UnexpectedCharacter)
+            and isinstance(last.kind, errors.UnexpectedCharacter)
+            and last.span.end == diagnostic.span.start
+        ):
+            out[-1] = last._replace(span=Span(last.span.start, diagnostic.span.end))
+        else:
+            out.append(diagnostic)
+    return out
+
+
+class _Driver:
+    """One run of the LALR automaton over the tokens of a script."""
+
+    __slots__ = ("limits", "report", "script", "starts", "states", "tokens", "values")
+
+    def __init__(
+        self,
+        script: Script,
+        tokens: Tokens,
+        report: Callable[[Kind, int, int], None],
+        limits: Limits,
+    ) -> None:
+        self.script = script
+        self.tokens = tokens
+        self.report = report
+        self.limits = limits
+        self.states: list[int] = [0]
+        self.values: list[Any] = []
+        self.starts: list[int] = []
+
+    def run(self) -> nodes.Program:
+        """The tree; broken where the tokens do not fit."""
+        at = 0
+        end = 0
+        quiet = -1
+        while True:
+            at, end, program = self._advance(at, end)
+            if program is not None:
+                return program
+            if len(self.states) > self.limits.depth:
+                start = self.tokens.starts[at]
+                deep = errors.NestedTooDeep(limit=self.limits.depth)
+                self.report(deep, start, self.tokens.ends[at])
+                return _EMPTY
+            if at > quiet:
+                self._report_unexpected(at)
+            resumed = self._recover(at, end)
+            if resumed < 0:
+                return _EMPTY
+            quiet = resumed if resumed > at else at
+            at = resumed
+
+    def _advance(self, at: int, end: int) -> tuple[int, int, nodes.Program | None]:
+        """Run until the end of the text or the first token that does not fit.
+
+        Returns the number of that token, the end of the one before it and, at the end, the tree.
+        """
+        states, values, starts = self.states, self.values, self.starts
+        text = self.script.text
+        steps, gotos = _STEPS, tables.GOTOS
+        deepest = self.limits.depth
+        kinds, token_starts, token_ends = self.tokens[:3]
+        state = states[-1]
+        for at in range(at, len(kinds)):  # noqa: B020 - `at` goes on from where it was
+            kind = kinds[at]
+            while True:
+                step = steps[state].get(kind)
+                if step is None:
+                    accepted = values[0] if state == _ACCEPT and kind == END else None
+                    return at, end, accepted
+                if step.__class__ is int:
+                    start = token_starts[at]
+                    end = token_ends[at]
+                    starts.append(start)
+                    values.append(text[start:end])
+                    state = step  # type: ignore[assignment]
+                    states.append(state)
+                    break
+                length, left, build, kept = step  # type: ignore[misc]
+                if length == 1:
+                    if build is not None:
+                        values[-1] = build(values[-1], starts[-1], end)
+                    state = gotos[states[-2]][left]
+                    states[-1] = state
+                elif length == -1:
+                    start = token_starts[at]
+                    end = token_ends[at]
+                    value = text[start:end]
+                    values.append(value if build is None else build(value, start, end))
+                    starts.append(start)
+                    state = gotos[state][left]
+                    states.append(state)
+                    break
+                elif length:
+                    parts = values[-length:]
+                    del values[-length:]
+                    del states[-length:]
+                    start = starts[-length]
+                    del starts[1 - length :]
+                    values.append(parts[kept] if build is None else build(parts, start, end))
+                    state = gotos[states[-1]][left]
+                    states.append(state)
+                else:
+                    # The empty program is the only empty rule.
+                    values.append(_EMPTY)
+                    starts.append(0)
+                    state = gotos[state][left]
+                    states.append(state)
+            if len(states) > deepest:
+                return at, end, None
+        raise AssertionError("the last token is the end of the text")
+
+    def _report_unexpected(self, at: int) -> None:
+        kind, start, end = (column[at] for column in self.tokens[:3])
+        expected = _expected(self.states)
+        if kind == END:
+            self.report(errors.UnexpectedEnd(expected=expected), start, end)
+            return
+        found = self.script.text[start:end]
+        if len(found) > 40:
+            found = found[:37] + "..."
+        noun = "the keyword " if found in KEYWORDS else ""
+        self.report(errors.UnexpectedToken(expected=expected, found=f"{noun}`{found}`"), start, end)
+
+    def _recover(self, at: int, end: int) -> int:
+        """Put a `Broken` node in place of what does not fit; returns the token to go on with."""
+        resume = self._resumptions()
+        kinds = self.tokens.kinds
+        inside = 0
+        for number in range(at, len(kinds)):
+            kind = kinds[number]
+            place = resume.get(kind)
+            if place is not None and (inside == 0 or kind in _STARTERS):
+                depth, left, name = place
+                if kind not in (IDENTIFIER, OVERDRAFT) or self._starts(number, name):
+                    self._break_off(depth, left, end, number)
+                    return number
+            if kind in _OPENERS:
+                inside += 1
+            elif kind in _CLOSERS and inside:
+                inside -= 1
+        return -1
+
+    def _starts(self, number: int, name: str) -> bool:
+        """Whether a name really starts a declaration or a call, and is no word gone astray."""
+        kinds = self.tokens.kinds
+        follower = kinds[number + 1]
+        return follower == (VARIABLE if name == "var_declaration" else LPAR)
+
+    def _resumptions(self) -> dict[int, tuple[int, int, str]]:
+        """For each kind of token that could follow a `Broken` node: where that node would go."""
+        resume: dict[int, tuple[int, int, str]] = {}
+        for depth in range(len(self.states) - 1, -1, -1):
+            gotos = tables.GOTOS[self.states[depth]]
+            for left, name in _MENDABLE:
+                target = gotos.get(left)
+                if target is None:
+                    continue
+                stack = [*self.states[max(0, depth - 24) : depth + 1], target]
+                for kind in tables.ACTIONS[target]:
+                    if kind not in resume and _accepts(stack, kind):
+                        resume[kind] = (depth, left, name)
+        return resume
+
+    def _break_off(self, depth: int, left: int, end: int, at: int) -> None:
+        start = self.starts[depth] if depth < len(self.starts) else self.tokens.starts[at]
+        end = max(end, start)
+        del self.states[depth + 1 :]
+        del self.values[depth:]
+        del self.starts[depth:]
+        self.states.append(tables.GOTOS[self.states[-1]][left])
+        self.values.append(nodes.Broken(start, end))
+        self.starts.append(start)
+
+
+def _accepts(states: list[int], kind: int) -> bool:
+    """Whether the automaton, on this stack, would come to shift a token of the kind."""
+    stack = states.copy()
+    while True:
+        action = tables.ACTIONS[stack[-1]].get(kind)
+        if action is None:
+            return False
+        if action >= 0:
+            return True
+        left, length, _ = tables.RULES[~action]
+        if length >= len(stack):
+            return True
+        if length:
+            del stack[-length:]
+        stack.append(tables.GOTOS[stack[-1]][left])
+        if stack[-1] == _ACCEPT:
+            return kind == END
+
+
+def walk_tokens(parsed: Parsed) -> Iterator[tuple[str, int, int]]:
+    """The tokens of a script as (terminal, start, end), the end of the text left out."""
+    for kind, start, end in zip(*parsed.tokens[:3], strict=True):
+        if kind != END:
+            yield tables.TERMINALS[kind], start, end

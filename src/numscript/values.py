@@ -1,0 +1,198 @@
+"""The six types of value: how each is written, read and printed.
+
+Whole numbers and exact fractions only. A fraction is a pair in lowest terms rather than a
+`fractions.Fraction`, whose import (decimal, numbers) would triple the time to start a run.
+Text is read by the rules of the reference's `parseVar` and printed as its values print.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from math import gcd
+from typing import Any, NamedTuple, TypeAlias
+
+from numscript import errors
+from numscript.diagnostics import Failure
+from numscript.prelude import Type
+
+MAX_DIGITS = 4000
+"""The longest whole number that is read, in digits. CPython itself prints up to 4,300."""
+
+
+class Account(str):
+    """An address such as `users:001`, without the `@`."""
+
+    __slots__ = ()
+
+
+class Asset(str):
+    """An asset such as `USD/2`."""
+
+    __slots__ = ()
+
+
+class Monetary(NamedTuple):
+    """An amount, in the asset's smallest unit, of an asset."""
+
+    asset: str
+    amount: int
+
+    def __str__(self) -> str:
+        return f"{self.asset} {self.amount}"
+
+
+class Portion(NamedTuple):
+    """An exact fraction in lowest terms; make one with `Portion.of`."""
+
+    numerator: int
+    denominator: int
+
+    def __str__(self) -> str:
+        return f"{self.numerator}/{self.denominator}"
+
+    @classmethod
+    def of(cls, numerator: int, denominator: int) -> Portion:
+        """The fraction in lowest terms, its denominator positive. Raises ZeroDivisionError."""
+        if denominator == 0:
+            raise ZeroDivisionError
+        common = gcd(numerator, denominator)
+        if denominator < 0:
+            common = -common
+        return cls(numerator // common, denominator // common)
+
+
+Value: TypeAlias = str | int | Monetary | Portion
+"""A value at run time: accounts, assets and strings are text; what a value is, its type tells."""
+
+ACCOUNT_SEGMENT = r"[a-zA-Z0-9_-]+"
+is_account = re.compile(rf"{ACCOUNT_SEGMENT}(?::{ACCOUNT_SEGMENT})*").fullmatch
+is_asset = re.compile(r"[A-Z][A-Z0-9]{0,16}(?:_[A-Z]{1,16})?(?:/[0-9]{1,6})?").fullmatch
+is_color = re.compile(r"[A-Z]*").fullmatch
+_is_number = re.compile(r"[+-]?[0-9]+").fullmatch
+_is_percentage = re.compile(r"([0-9]+)(?:\.([0-9]+))?%").fullmatch
+_is_fraction = re.compile(r"([0-9]+)[ \t\n\f\r]?/[ \t\n\f\r]?([0-9]+)").fullmatch
+
+
+def read_digits(digits: str) -> int:
+    """A run of digits, with or without a sign. Raises Failure(NumberTooLong)."""
+    if len(digits) > MAX_DIGITS:
+        raise Failure(errors.NumberTooLong(digits=len(digits), limit=MAX_DIGITS))
+    return int(digits)
+
+
+def percentage(text: str) -> Portion:
+    """The portion that a percentage without its `%` stands for: `12.5` is 1/8."""
+    whole, _, decimals = text.partition(".")
+    return Portion.of(read_digits(whole + decimals), 10 ** (2 + len(decimals)))
+
+
+def read_number(value: object) -> int:
+    """A number from an int or from decimal digits with an optional sign."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        if _is_number(value) is None:
+            raise Failure(errors.InvalidNumber(text=value))
+        return read_digits(value)
+    raise _wrong(Type.NUMBER, value)
+
+
+def read_account(value: object) -> str:
+    """An account from its address without the `@`."""
+    if not isinstance(value, str):
+        raise _wrong(Type.ACCOUNT, value)
+    if is_account(value) is None:
+        raise Failure(errors.InvalidAccount(name=value))
+    return str(value)
+
+
+def read_asset(value: object) -> str:
+    """An asset from its name."""
+    if not isinstance(value, str):
+        raise _wrong(Type.ASSET, value)
+    if is_asset(value) is None:
+        raise Failure(errors.InvalidAsset(name=value))
+    return str(value)
+
+
+def read_string(value: object) -> str:
+    """A string as it is."""
+    if not isinstance(value, str):
+        raise _wrong(Type.STRING, value)
+    return str(value)
+
+
+def read_portion(value: object) -> Portion:
+    """A portion between 0 and 1 from `1/3`, `1 / 3`, `12.5%`, a Fraction or a Portion."""
+    if isinstance(value, str):
+        portion = _portion_from_text(value)
+    elif (isinstance(value, Portion) or _is_rational(value)) and not isinstance(value, bool):
+        rational: Any = value
+        portion = Portion.of(int(rational.numerator), int(rational.denominator))
+    else:
+        raise _wrong(Type.PORTION, value)
+    if not 0 <= portion.numerator <= portion.denominator:
+        raise Failure(errors.InvalidPortion(text=str(value), reason="it must be between 0 and 1"))
+    return portion
+
+
+def read_monetary(value: object) -> Monetary:
+    """A monetary from `USD/2 100` (one space), `{"asset": ..., "amount": ...}` or a Monetary."""
+    if isinstance(value, str):
+        asset, space, amount = value.partition(" ")
+        if not space or " " in amount:
+            raise Failure(errors.InvalidMonetary(text=value))
+        number = read_number(amount)
+        return Monetary(read_asset(asset), number)
+    if isinstance(value, Monetary):
+        return Monetary(read_asset(value.asset), read_number(value.amount))
+    if isinstance(value, Mapping):
+        if set(value) != {"asset", "amount"}:
+            raise Failure(errors.InvalidMonetary(text=str(dict(value))))
+        number = read_number(value["amount"])
+        return Monetary(read_asset(value["asset"]), number)
+    raise _wrong(Type.MONETARY, value)
+
+
+READERS: dict[str, Callable[[object], Value]] = {
+    Type.ACCOUNT: read_account,
+    Type.ASSET: read_asset,
+    Type.MONETARY: read_monetary,
+    Type.NUMBER: read_number,
+    Type.PORTION: read_portion,
+    Type.STRING: read_string,
+}
+"""How a value that was given from outside is read, by type; each raises Failure."""
+
+
+def read(kind: str, value: object) -> Value:
+    """A value given from outside, read as a type. Raises Failure with what is wrong."""
+    return READERS[kind](value)
+
+
+def _portion_from_text(text: str) -> Portion:
+    match = _is_percentage(text)
+    if match is not None:
+        return percentage(text[:-1])
+    match = _is_fraction(text)
+    if match is None:
+        reason = "it must look like 1/3 or 12.5%"
+        raise Failure(errors.InvalidPortion(text=text, reason=reason))
+    numerator, denominator = read_digits(match[1]), read_digits(match[2])
+    if denominator == 0:
+        raise Failure(errors.InvalidPortion(text=text, reason="it divides by zero"))
+    return Portion.of(numerator, denominator)
+
+
+def _is_rational(value: object) -> bool:
+    """Whether it is a Fraction or an int: an exact number with a numerator and a denominator."""
+    return hasattr(value, "numerator") and hasattr(value, "denominator")
+
+
+def _wrong(expected: Type, value: object) -> Failure:
+    shown = repr(value)
+    if len(shown) > 60:
+        shown = shown[:57] + "..."
+    given = f"{shown} ({type(value).__name__})"
+    return Failure(errors.InvalidVariable(expected=str(expected), given=given))
