@@ -1,1 +1,64 @@
-"""The Python home of Numscript, the language for moving money."""
+"""The Python home of Numscript, the language for moving money.
+
+    import numscript
+
+    program = numscript.compile("send [USD/2 100] ( source = @world destination = @alice )")
+    result = program.run()
+    result.postings      # (Posting(source='world', destination='alice', amount=100, ...),)
+
+Amounts are integers in the asset's smallest unit: `USD/2 100` is one dollar.
+"""
+
+from __future__ import annotations
+
+from numscript.diagnostics import (
+    CheckError,
+    Diagnostic,
+    ExecutionError,
+    Kind,
+    NumscriptError,
+    ParseError,
+    Severity,
+)
+from numscript.embedding import Program, check, compile
+from numscript.prelude import BUILTINS, FEATURES, Type
+from numscript.runtime.result import ExecutionResult, Needs, Posting, ResolvedProgram
+from numscript.runtime.store import BalanceKey, StaticStore, Store
+from numscript.runtime.vm import execute
+from numscript.script import Position, Script, Span
+from numscript.syntax.parser import Limits
+from numscript.values import Account, Asset, Monetary, Portion
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BUILTINS",
+    "FEATURES",
+    "Account",
+    "Asset",
+    "BalanceKey",
+    "CheckError",
+    "Diagnostic",
+    "ExecutionError",
+    "ExecutionResult",
+    "Kind",
+    "Limits",
+    "Monetary",
+    "Needs",
+    "NumscriptError",
+    "ParseError",
+    "Portion",
+    "Position",
+    "Posting",
+    "Program",
+    "ResolvedProgram",
+    "Script",
+    "Severity",
+    "Span",
+    "StaticStore",
+    "Store",
+    "Type",
+    "check",
+    "compile",
+    "execute",
+]

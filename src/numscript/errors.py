@@ -643,7 +643,7 @@ class UnboundedInSendAll(Kind):
     code = "NUM404"
     title = "unbounded source in send all"
     reference = ("InvalidUnboundedAccount", "InvalidUnboundedInSendAll")
-    text = "all of `@{name}` cannot be sent: it never runs out"
+    text = "all of `{name}` cannot be sent: it never runs out"
     hint_text = "cap it with `max`, or send an amount"
     name: str
 

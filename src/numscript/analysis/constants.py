@@ -1,0 +1,51 @@
+"""What an expression is worth where its text alone says so: numbers, portions, sums of portions."""
+
+from __future__ import annotations
+
+from numscript.syntax import nodes
+from numscript.values import Portion, percentage
+
+
+def constant_number(expression: nodes.Expression) -> int | None:
+    """The number that an expression without variables or calls stands for, else None."""
+    # A long sum leans to the left: its right sides are added up on the way down.
+    total = 0
+    while isinstance(expression, nodes.BinaryInfix):
+        right = constant_number(expression.right)
+        if right is None or expression.operator == "/":
+            return None
+        total += right if expression.operator == "+" else -right
+        expression = expression.left
+    if isinstance(expression, nodes.NumberLiteral):
+        return expression.number + total
+    if isinstance(expression, nodes.Prefix):
+        inner = constant_number(expression.operand)
+        return None if inner is None else total - inner
+    return None
+
+
+def constant_portion(expression: nodes.Expression) -> Portion | None:
+    """The portion that an expression without variables stands for, else None."""
+    if isinstance(expression, nodes.PercentageLiteral):
+        return percentage(expression.text)
+    if isinstance(expression, nodes.BinaryInfix) and expression.operator == "/":
+        denominator = constant_number(expression.right)
+        numerator = constant_number(expression.left)
+        if denominator and numerator is not None:
+            return Portion.of(numerator, denominator)
+    return None
+
+
+def add_portions(left: Portion, right: Portion) -> Portion:
+    """The exact sum of two portions."""
+    if left.denominator == right.denominator:
+        return Portion.of(left.numerator + right.numerator, left.denominator)
+    return Portion.of(
+        left.numerator * right.denominator + right.numerator * left.denominator,
+        left.denominator * right.denominator,
+    )
+
+
+def rest(portion: Portion) -> Portion:
+    """What is missing from a portion to the whole; negative where it is above one."""
+    return Portion(portion.denominator - portion.numerator, portion.denominator)

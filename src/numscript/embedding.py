@@ -1,0 +1,127 @@
+"""The embedding API: text to program to result, for programs that run scripts.
+
+    program = numscript.compile(text)
+    result = program.run({"price": "USD/2 100"}, store)
+
+`compile` and `check` keep what they made of the last texts, so that compiling the same text again
+costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
+from numscript.bytecode import program as bytecode
+from numscript.diagnostics import Failure
+from numscript.prelude import Type
+from numscript.runtime.result import ExecutionResult, Needs, ResolvedProgram
+from numscript.script import NOWHERE, Script
+
+if TYPE_CHECKING:
+    from numscript.analysis.checked import CheckedProgram
+    from numscript.runtime.store import Store
+    from numscript.syntax.parser import Limits
+
+
+class Program(bytecode.Program):
+    """A compiled script, ready to run any number of times, also from several threads."""
+
+    __slots__ = ()
+
+    @property
+    def variables(self) -> dict[str, Type]:
+        """What must be supplied: the type of each variable by name, in order of declaration."""
+        return {variable.name: Type(variable.type) for variable in self.supplied}
+
+    @property
+    def needs(self) -> Needs:
+        """What a run may read, as far as it is known without variables.
+
+        `$name` stands for what a variable gives (of a monetary, its asset), None for what only
+        the run can tell, and an asset such as `USD/*` for all its precisions.
+        """
+        balances = []
+        for row in self.balances:
+            asset = self._known(row.asset if row.asset >= 0 else ~row.asset)
+            if row.scales and asset is not None and not asset.startswith("$"):
+                asset = f"{asset.partition('/')[0]}/*"
+            balances.append((self._known(row.account), asset, self._known(row.color)))
+        metadata = [(self._known(row.account), self._known(row.key)) for row in self.metadata]
+        return Needs(tuple(balances), tuple(metadata))
+
+    def _known(self, slot: int) -> str | None:
+        """What a slot holds as far as the program alone tells."""
+        if slot < len(self.constants):
+            value = self.constants[slot].value
+            return value if isinstance(value, str) else getattr(value, "asset", None)
+        place = slot - len(self.constants)
+        return f"${self.supplied[place].name}" if place < len(self.supplied) else None
+
+    def resolve(
+        self, variables: Mapping[str, object] | None = None, store: Store | None = None
+    ) -> ResolvedProgram:
+        """Bind the variables and read all that the run needs; nothing is executed.
+
+        Raises ExecutionError. The result can be given to `execute` any number of times.
+        """
+        from numscript.runtime.resolver import resolve
+        from numscript.runtime.store import StaticStore
+        from numscript.runtime.vm import stop
+
+        try:
+            return resolve(self, variables or {}, StaticStore() if store is None else store)
+        except Failure as failure:
+            raise stop(self, failure.kind, failure.span or NOWHERE) from failure.__cause__
+
+    def run(
+        self, variables: Mapping[str, object] | None = None, store: Store | None = None
+    ) -> ExecutionResult:
+        """Run the program: read from the store, then execute. Nothing is written anywhere.
+
+        variables: by name, without `$`; text by the rules of the language, or an int, a Fraction,
+        `{"asset": ..., "amount": ...}`, or the value classes. Names that the script does not
+        declare are ignored. Raises ExecutionError with the kind and span of what stopped it.
+        """
+        from numscript.runtime.vm import execute
+
+        return execute(self.resolve(variables, store))
+
+
+def parse_and_check(
+    script: Script, features: Collection[str] = (), limits: Limits | None = None
+) -> CheckedProgram:
+    """A script parsed and checked."""
+    from numscript.analysis.checker import check as check_parsed
+    from numscript.syntax.parser import LIMITS, parse
+
+    return check_parsed(parse(script, limits or LIMITS), features)
+
+
+def check(
+    text: str | Script, features: Collection[str] = (), *, limits: Limits | None = None
+) -> CheckedProgram:
+    """Everything that can be said of a script without running it; `.diagnostics` lists it.
+
+    features: flags that are on besides those the script switches on itself. Never raises on a
+    bad script.
+    """
+    return parse_and_check(_script(text), features, limits)
+
+
+def compile(
+    text: str | Script, features: Collection[str] = (), *, limits: Limits | None = None
+) -> Program:
+    """Compile a script.
+
+    features: flags that are on besides those the script switches on itself; unknown ones are
+    ignored, as in the reference. limits: what bounds the cost of a script. Raises ParseError
+    where the text has syntax errors, CheckError where its names or types do not fit.
+    """
+    from numscript.bytecode.compiler import compile_program
+
+    return compile_program(parse_and_check(_script(text), features, limits), Program)
+
+
+def _script(text: str | Script) -> Script:
+    return text if isinstance(text, Script) else Script(text)
