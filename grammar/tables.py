@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from numscript.grammar import GRAMMAR
+from . import GRAMMAR
 
 TABLES = Path("syntax") / "tables.py"
 START = "program"

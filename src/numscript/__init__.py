@@ -20,7 +20,7 @@ from numscript.diagnostics import (
     ParseError,
     Severity,
 )
-from numscript.embedding import Program, check, compile
+from numscript.embedding import Program, check, compile  # noqa: A004 - as `re.compile`
 from numscript.prelude import BUILTINS, FEATURES, Type
 from numscript.runtime.result import ExecutionResult, Needs, Posting, ResolvedProgram
 from numscript.runtime.store import BalanceKey, StaticStore, Store

@@ -170,7 +170,7 @@ class ExecutionError(NumscriptError):
     """The run stopped: variables, balances or the script's own checks (codes NUM4xx)."""
 
 
-class Failure(Exception):
+class Failure(Exception):  # noqa: N818 - it is no error that anybody sees
     """A kind on its way to the stage that knows its place; never leaves the package."""
 
     def __init__(self, kind: Kind, span: Span | None = None) -> None:

@@ -109,7 +109,7 @@ def check(
     return parse_and_check(_script(text), features, limits)
 
 
-def compile(
+def compile(  # noqa: A001 - `numscript.compile` is what it is
     text: str | Script, features: Collection[str] = (), *, limits: Limits | None = None
 ) -> Program:
     """Compile a script.

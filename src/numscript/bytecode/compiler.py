@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, assert_never
 
 from numscript import errors, prelude
-from numscript.analysis.lints import address_text
 from numscript.analysis.constants import constant_number, constant_portion
+from numscript.analysis.lints import address_text
 from numscript.bytecode.opcodes import ROWS, Op
 from numscript.bytecode.program import (
     ALLOTMENT,

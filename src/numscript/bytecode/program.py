@@ -244,19 +244,21 @@ class Program:
             for number, ((byte, *numbers), span) in enumerate(
                 zip(code.instructions, code.spans, strict=True)
             ):
-                row = BY_BYTE[byte]
+                picture = BY_BYTE[byte]
                 operands = [
                     self._show(kind, operand)
-                    for kind, operand in zip(row.operands, numbers, strict=False)
+                    for kind, operand in zip(picture.operands, numbers, strict=False)
                 ]
-                words = f"{number:5}  {row.name:<18} {'  '.join(operands)}".rstrip()
+                words = f"{number:5}  {picture.name:<18} {'  '.join(operands)}".rstrip()
                 if spans:
                     line, column = self.script.position(span.start)
                     words = f"{words:<64} ; {line + 1}:{column + 1}"
                 lines.append(words)
         for row in self.balances:
-            asset = self._show_slot(row.asset) if row.asset >= 0 else (
-                f"asset of {self._show_slot(~row.asset)}"
+            asset = (
+                self._show_slot(row.asset)
+                if row.asset >= 0
+                else (f"asset of {self._show_slot(~row.asset)}")
             )
             parts = [self._show_slot(row.account), asset, self._show_slot(row.color)]
             lines.append(f"reads balance {'  '.join(parts)}" + ("  all scales" * row.scales))

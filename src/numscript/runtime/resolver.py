@@ -75,9 +75,7 @@ class _Reader:
 
     def work_out_needs(self) -> None:
         """Run the code that fills the slots which the needs are about."""
-        machine = Machine(
-            self.program, self.slots, self.balances, read_balance=self.read_balance
-        )
+        machine = Machine(self.program, self.slots, self.balances, read_balance=self.read_balance)
         machine.run(self.program.needs_code)
         for number, probe in enumerate(self.program.probes):
             try:
@@ -112,8 +110,9 @@ class _Reader:
         """The key of a row, or None where it is not known yet or not needed."""
         slots = self.slots
         account, color = slots[row.account], slots[row.color]
-        monetary = slots[~row.asset] if row.asset < 0 else None
-        asset = slots[row.asset] if row.asset >= 0 else monetary and monetary[0]
+        asset = slots[row.asset if row.asset >= 0 else ~row.asset]
+        if row.asset < 0 and asset is not None:
+            asset = asset[0]
         if account is None or asset is None or color is None or account == WORLD:
             return None
         if row.probe in self.failed_probes:
@@ -177,7 +176,7 @@ def missing(variable: Variable, given: Mapping[str, object], program: Program) -
     from difflib import get_close_matches
 
     declared = {other.name for other in program.supplied}
-    unknown = [name for name in given if isinstance(name, str) and name not in declared]
+    unknown = [name for name in map(str, given) if name not in declared]
     close = get_close_matches(variable.name, unknown, n=1)
     hint = f"`{close[0]}` was given: is it meant?" if close else ""
     return errors.MissingVariable(name=variable.name, type=variable.type, suggestion=hint)

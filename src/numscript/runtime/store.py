@@ -74,9 +74,11 @@ class StaticStore:
             if key[1].endswith("/*"):
                 account, pattern, color = key
                 base = pattern[:-2]
-                for other, amount in balances.items():
-                    if other[0] == account and other[2] == color and is_scale(other[1], base):
-                        answer[other] = amount
+                answer |= {
+                    other: amount
+                    for other, amount in balances.items()
+                    if other[0] == account and other[2] == color and is_scale(other[1], base)
+                }
             else:
                 answer[key] = balances.get(key, 0)
         return answer

@@ -150,7 +150,7 @@ class Machine:
         self.tries: list[tuple[int, int, int]] = []
         self.accounts: dict[str, list[BalanceKey]] | None = None
 
-    def run(self, code: Code) -> None:  # noqa: PLR0912, PLR0915 - a dispatch loop
+    def run(self, code: Code) -> None:
         """Run a piece of code. Raises ExecutionError.
 
         The arms stand in groups, so that no instruction needs more than a dozen comparisons. What
@@ -220,9 +220,7 @@ class Machine:
                         if missing:
                             available = wanted - missing
                             raise Failure(
-                                errors.MissingFunds(
-                                    asset=asset, needed=wanted, available=available
-                                )
+                                errors.MissingFunds(asset=asset, needed=wanted, available=available)
                             )
                     elif op == TAKE_UNBOUNDED:
                         self.push_funds(slots[first], slots[second], stack[-1], asset)
@@ -291,7 +289,7 @@ class Machine:
 
     def compute(self, op: int, first: int, stack: list[Any]) -> None:
         """The instructions of expressions that are met less often."""
-        if op == MONETARY_ADD or op == MONETARY_SUB:  # noqa: PLR1714
+        if op in (MONETARY_ADD, MONETARY_SUB):
             right: Monetary = stack.pop()
             left: Monetary = stack[-1]
             amount = self.in_asset(right, left.asset)

@@ -371,11 +371,7 @@ class DestinationAllotment(Node):
 
 
 Destination: TypeAlias = (
-    DestinationAccount
-    | DestinationInorder
-    | DestinationOneof
-    | DestinationAllotment
-    | Broken
+    DestinationAccount | DestinationInorder | DestinationOneof | DestinationAllotment | Broken
 )
 
 # --- statements and the program ---------------------------------------------------------------

@@ -115,7 +115,7 @@ def tokenize(script: Script, report: Callable[[Kind, int, int], None]) -> Tokens
     ends: list[int] = []
     comments: list[Span] = []
     words, kind_by_group = tables.WORDS, _KIND_BY_GROUP
-    sign, identifier = _WORD_GROUPS
+    words_groups = _WORD_GROUPS
     longest = values.MAX_DIGITS
     position = 1 if text.startswith("\ufeff") else 0
     while position >= 0:
@@ -125,7 +125,7 @@ def tokenize(script: Script, report: Callable[[Kind, int, int], None]) -> Tokens
             group: Any = match.lastindex
             start, end = match.span(group)
             kind = kind_by_group[group]
-            if group == identifier or group == sign:  # noqa: PLR1714 - a tuple costs more
+            if group in words_groups:
                 kind = words.get(match[group], IDENTIFIER)
             elif kind < 0:
                 end = _no_token(text, match, group, comments, report)
@@ -577,7 +577,7 @@ class _Driver:
             resumed = self._recover(at, end)
             if resumed < 0:
                 return _EMPTY
-            quiet = resumed if resumed > at else at
+            quiet = max(at, resumed)
             at = resumed
 
     def _advance(self, at: int, end: int) -> tuple[int, int, nodes.Program | None]:
@@ -603,7 +603,7 @@ class _Driver:
                     end = token_ends[at]
                     starts.append(start)
                     values.append(text[start:end])
-                    state = step  # type: ignore[assignment]
+                    state = step
                     states.append(state)
                     break
                 length, left, build, kept = step  # type: ignore[misc]
