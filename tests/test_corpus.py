@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-import numscript
 import pytest
-from numscript.errors import CATALOGUE
 
+import numscript
+from numscript.errors import CATALOGUE
 from tests.material import ABSENT, corpus
 
 CHUNKS = 20
