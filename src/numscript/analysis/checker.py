@@ -41,7 +41,7 @@ def suggestion(name: str, known: Collection[str], form: str = "`{}`") -> str:
     """A hint at the known name that is spelled most like this one, or nothing."""
     from difflib import get_close_matches
 
-    close = get_close_matches(name, known, n=1, cutoff=0.6)
+    close = get_close_matches(name, known, n=1)
     return f"did you mean {form.format(close[0])}?" if close else ""
 
 
