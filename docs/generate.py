@@ -28,13 +28,14 @@ STAGES = {
     ),
     "3": (
         "Lints",
-        "The program can be run, but does not do what its author seems to think. Only `check` "
-        "tells of them.",
+        "The program runs, but not as its author seems to think. Only `check` tells of them.",
     ),
     "4": (
         "Execution",
-        "The run stops: `ExecutionError`. Nothing is posted. Where the script alone tells that it "
-        "will come to this, `check` says so beforehand, with the same code.",
+        (
+            "The run stops: `ExecutionError`. Nothing is posted. Where the script alone tells that "
+            "it will come to this, `check` says so beforehand, with the same code."
+        ),
     ),
 }
 """What a code's first digit says."""
