@@ -286,7 +286,7 @@ def test_running_is_pure(case: Case) -> None:
         assert outcome(lambda: numscript.execute(resolved)) == first
     assert (resolved.slots, resolved.balances) == (slots, balances)
     store = case.store
-    assert resolved.program.resolve(case.variables, store) == resolved
+    assert case.compile().resolve(case.variables, store) == resolved
     assert store.balances == case.store.balances
 
 
