@@ -443,6 +443,7 @@ class _Compiler:
             self.emit(Op.COPY, send.source)
             self.take(send.source)
             self.emit(Op.TAKE_EXACT, send.source)
+        self.emit(Op.FUNDS_ASSEMBLE, send.source)
         self.give(send.destination)
 
     def compile_save(self, save: nodes.SaveStatement) -> None:

@@ -33,6 +33,14 @@ class Posting(NamedTuple):
         return row
 
 
+def new_posting(fields: tuple[str, str, int, str, str]) -> Posting:
+    """A posting from its fields in order; takes half the time of calling `Posting`."""
+    return _new_tuple(Posting, fields)
+
+
+_new_tuple = tuple.__new__
+
+
 class Needs(NamedTuple):
     """What a run reads: balances by account, asset and colour, and metadata by account and key.
 

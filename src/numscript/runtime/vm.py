@@ -16,7 +16,8 @@ from numscript.bytecode.program import TYPE_NAMES
 from numscript.diagnostics import Diagnostic, ExecutionError, Failure, Kind
 from numscript.prelude import WORLD
 from numscript.runtime.allotment import allocate, make_allotment
-from numscript.runtime.result import ExecutionResult, Posting, ResolvedProgram
+from numscript.runtime.funds import Piece, assemble, pull
+from numscript.runtime.result import ExecutionResult, Posting, ResolvedProgram, new_posting
 from numscript.runtime.scaling import find_conversions, split_scale
 from numscript.values import READERS, Monetary, Portion, is_account, is_asset, is_color
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 LOAD = int(Op.LOAD)
 STORE = int(Op.STORE)
 COPY = int(Op.COPY)
-POP = int(Op.POP)
-SWAP = int(Op.SWAP)
 NUMBER_ADD = int(Op.NUMBER_ADD)
 NUMBER_SUB = int(Op.NUMBER_SUB)
 NUMBER_NEG = int(Op.NUMBER_NEG)
@@ -58,6 +57,7 @@ TAKE_CAP = int(Op.TAKE_CAP)
 TAKE_EXACT = int(Op.TAKE_EXACT)
 SCALE = int(Op.SCALE)
 SCALE_ALL = int(Op.SCALE_ALL)
+FUNDS_ASSEMBLE = int(Op.FUNDS_ASSEMBLE)
 ALLOTMENT_NEW = int(Op.ALLOTMENT_NEW)
 ALLOCATE = int(Op.ALLOCATE)
 ONEOF_TRY = int(Op.ONEOF_TRY)
@@ -110,7 +110,6 @@ class Machine:
         "failures",
         "funds",
         "journal",
-        "next_funds",
         "postings",
         "printed",
         "program",
@@ -138,9 +137,8 @@ class Machine:
         self.read_metadata = read_metadata
         self.failures = failures or {}
         self.asset = ""
-        # Pieces taken but not yet sent: account, colour, amount; the first `next_funds` are gone.
-        self.funds: list[tuple[str, str, int]] = []
-        self.next_funds = 0
+        # Taken but not yet sent, as they were taken; from FUNDS_ASSEMBLE on the next one is last.
+        self.funds: list[Piece] = []
         self.postings: list[Posting] = []
         self.tx_metadata: dict[str, str] = {}
         self.account_metadata: dict[str, dict[str, str]] = {}
@@ -173,12 +171,8 @@ class Machine:
                         push(slots[first])
                     elif op == COPY:
                         push(stack[-1])
-                    elif op == STORE:
-                        slots[first] = pop()
-                    elif op == POP:
-                        pop()
                     else:
-                        stack[-1], stack[-2] = stack[-2], stack[-1]
+                        slots[first] = pop()
                 elif op >= JUMP:
                     if op == SEND:
                         amount = pop()
@@ -267,6 +261,8 @@ class Machine:
                             self.tries.pop()
                             stack[-1] = 0
                             next_at = first
+                    elif op == FUNDS_ASSEMBLE:
+                        assemble(self.funds)
                     elif op == SCALE:
                         self.scale(slots[first], slots[second], stack[-1], asset)
                     else:
@@ -413,40 +409,19 @@ class Machine:
         if amount:
             self.change((source, asset, ""), -amount)
             self.change((destination, asset, ""), amount)
-            self.postings.append(Posting(source, destination, amount, asset, ""))
+            self.postings.append(new_posting((source, destination, amount, asset, "")))
 
     # --- giving ---
 
-    def pull(self, amount: int) -> list[tuple[str, str, int]]:
-        """Take an amount from the front of the funds; neighbours of one kind come as one piece."""
-        funds, at = self.funds, self.next_funds
-        pieces: list[tuple[str, str, int]] = []
-        while amount and at < len(funds):
-            account, color, size = funds[at]
-            if size > amount:
-                funds[at] = (account, color, size - amount)
-                size = amount
-            else:
-                at += 1
-            amount -= size
-            if pieces and pieces[-1][0] == account and pieces[-1][1] == color:
-                size += pieces.pop()[2]
-            pieces.append((account, color, size))
-        if at == len(funds):
-            funds.clear()
-            at = 0
-        self.next_funds = at
-        return pieces
-
     def give(self, amount: int, destination: str, asset: str) -> None:
         """Send an amount of the funds to an account: one posting a piece."""
-        for account, color, size in self.pull(amount):
+        for account, color, size in pull(self.funds, amount):
             self.change((destination, asset, color), size)
-            self.postings.append(Posting(account, destination, size, asset, color))
+            self.postings.append(new_posting((account, destination, size, asset, color)))
 
     def repay(self, amount: int, asset: str) -> None:
         """Give an amount of the funds back to where it came from."""
-        for account, color, size in self.pull(amount):
+        for account, color, size in pull(self.funds, amount):
             self.change((account, asset, color), size)
 
     # --- statements ---
