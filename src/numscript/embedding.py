@@ -13,10 +13,9 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from numscript.bytecode import program as bytecode
-from numscript.diagnostics import Failure
 from numscript.prelude import Type
 from numscript.runtime.result import ExecutionResult, Needs, ResolvedProgram
-from numscript.script import NOWHERE, Script
+from numscript.script import Script
 
 if TYPE_CHECKING:
     from numscript.analysis.checked import CheckedProgram
@@ -67,12 +66,8 @@ class Program(bytecode.Program):
         """
         from numscript.runtime.resolver import resolve
         from numscript.runtime.store import StaticStore
-        from numscript.runtime.vm import stop
 
-        try:
-            return resolve(self, variables or {}, StaticStore() if store is None else store)
-        except Failure as failure:
-            raise stop(self, failure.kind, failure.span or NOWHERE) from failure.__cause__
+        return resolve(self, variables or {}, StaticStore() if store is None else store)
 
     def run(
         self, variables: Mapping[str, object] | None = None, store: Store | None = None

@@ -79,6 +79,13 @@ class ResolvedProgram(NamedTuple):
         }
 
 
+def new_resolved(
+    fields: tuple[Program, list[Any], dict[BalanceKey, int], dict[tuple[str, str], str]],
+) -> ResolvedProgram:
+    """A resolved program from its fields in order."""
+    return _new_tuple(ResolvedProgram, fields)
+
+
 class ExecutionResult(NamedTuple):
     """What a run yields: postings in order, metadata as text, and what was printed."""
 

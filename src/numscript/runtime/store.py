@@ -67,20 +67,16 @@ class StaticStore:
         return f"StaticStore({len(self.balances)} balances, {len(self.metadata)} accounts)"
 
     def get_balances(self, query: Sequence[BalanceKey]) -> Mapping[BalanceKey, int]:
-        """The balances asked for, zero for what was not given."""
+        """The balances asked for, as far as they were given."""
         balances = self.balances
-        answer: dict[BalanceKey, int] = {}
-        for key in query:
-            if key[1].endswith("/*"):
-                account, pattern, color = key
-                base = pattern[:-2]
+        answer = {key: balances[key] for key in query if key in balances}
+        for account, pattern, color in query:
+            if pattern.endswith("/*"):
                 answer |= {
-                    other: amount
-                    for other, amount in balances.items()
-                    if other[0] == account and other[2] == color and is_scale(other[1], base)
+                    key: amount
+                    for key, amount in balances.items()
+                    if key[0] == account and key[2] == color and is_scale(key[1], pattern[:-2])
                 }
-            else:
-                answer[key] = balances.get(key, 0)
         return answer
 
     def get_metadata(self, query: MetadataQuery) -> Mapping[str, Mapping[str, str]]:
