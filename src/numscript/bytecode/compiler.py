@@ -157,7 +157,7 @@ class _Compiler:
                 MetadataRow(_place(row.account, base), _place(row.key, base))
                 for row in self.metadata
             ),
-            bind=_placed(self.bind, base),
+            bind_code=_placed(self.bind, base),
             needs_code=_placed(self.needs, base),
             probes=tuple(_placed(probe, base) for probe in self.probes),
             main=_placed(self.main, base),

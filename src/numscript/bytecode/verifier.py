@@ -26,7 +26,7 @@ def verify(program: Program) -> None:
     """Raise ValueError with the reason where a program is not well formed."""
     _verify_tables(program)
     known = (1 << (len(program.constants) + len(program.supplied))) - 1
-    known = _Walk(program, "bind", program.bind, known).run()
+    known = _Walk(program, "bind", program.bind_code, known).run()
     known = _Walk(program, "needs", program.needs_code, known).run()
     for number, probe in enumerate(program.probes):
         mine = _Walk(program, f"probe {number}", probe, known).run()

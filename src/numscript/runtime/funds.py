@@ -7,7 +7,13 @@ Python list is cheap to change.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+from numscript.runtime.result import new_posting
+
+if TYPE_CHECKING:
+    from numscript.runtime.result import Posting
+    from numscript.runtime.store import BalanceKey
 
 Piece: TypeAlias = tuple[str, str, int]
 """The account and colour it came from, and the amount."""
@@ -43,3 +49,38 @@ def pull(funds: list[Piece], amount: int) -> list[Piece]:
         amount -= size
         pieces.append(piece)
     return pieces
+
+
+def give(
+    funds: list[Piece], amount: int, destination: str, asset: str, postings: list[Posting]
+) -> None:
+    """Post an amount from the front of the funds to an account."""
+    while amount and funds:
+        account, color, size = funds.pop()
+        if size > amount:
+            funds.append((account, color, size - amount))
+            size = amount
+        amount -= size
+        postings.append(new_posting((account, destination, size, asset, color)))
+
+
+def give_and_credit(
+    funds: list[Piece],
+    amount: int,
+    destination: str,
+    asset: str,
+    postings: list[Posting],
+    balances: dict[BalanceKey, int],
+) -> None:
+    """Post an amount to an account, whose balance in flight something later may read."""
+    for account, color, size in pull(funds, amount):
+        key = (destination, asset, color)
+        balances[key] = balances.get(key, 0) + size
+        postings.append(new_posting((account, destination, size, asset, color)))
+
+
+def repay(funds: list[Piece], amount: int, asset: str, balances: dict[BalanceKey, int]) -> None:
+    """Give an amount back to where it came from."""
+    for account, color, size in pull(funds, amount):
+        key = (account, asset, color)
+        balances[key] = balances.get(key, 0) + size

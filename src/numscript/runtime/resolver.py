@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 class Plan:
     """What the resolver works out of a program once, for all its runs.
 
-    template: the slots before a run; first: the slot of the first supplied variable; readers: name, slot and reader of each supplied variable;
+    template: the slots before a run; first: the slot of the first supplied variable; readers: name,
+    slot and reader of each supplied variable;
     known: the keys of the balances that are constant; rows: the other balances.
     """
 
@@ -53,7 +54,7 @@ class Plan:
             (variable.name, constants + number, READERS[variable.type])
             for number, variable in enumerate(program.supplied)
         ]
-        self.has_origins = len(program.bind.instructions) > len(program.supplied)
+        self.has_origins = len(program.bind_code.instructions) > len(program.supplied)
         self.has_needs = bool(program.needs_code.instructions or program.probes)
         self.has_scales = any(row.scales for row in program.balances)
         known: dict[BalanceKey, None] = {}
@@ -112,7 +113,7 @@ def resolve(program: Program, variables: Mapping[str, object], store: Store) -> 
             read_metadata=reader.read_metadata,
             failures=failures,
         )
-        machine.run(program.bind)
+        machine.run(program.bind_code)
     if plan.has_needs:
         reader.work_out_needs()
     try:
@@ -178,16 +179,9 @@ class Reader:
 
     def fetch(self, query: tuple[BalanceKey, ...]) -> None:
         """Ask the store."""
-        balances = self.balances
-        try:
-            answer = self.store.get_balances(query)
-            for key in query:
-                amount = answer.get(key, 0)
-                balances[key] = amount if type(amount) is int else refused(key, amount)
-            if self.plan.has_scales:
-                self.add_scales(query, answer)
-        except Exception as problem:
-            raise Failure(errors.BalanceQueryFailed(reason=_reason(problem))) from problem
+        answer = fetch_balances(self.store, query, self.balances)
+        if self.plan.has_scales:
+            self.add_scales(query, answer)
 
     def add_scales(
         self, query: tuple[BalanceKey, ...], answer: Mapping[BalanceKey, object]
@@ -200,42 +194,75 @@ class Reader:
             self.done = {(account, pattern, "")} | (self.done or set())
             for key, amount in answer.items():
                 if key[0] == account and is_scale(key[1], pattern[:-2]):
-                    self.balances.setdefault(
-                        key, amount if type(amount) is int else refused(key, amount)
-                    )
+                    if type(amount) is not int:
+                        raise Failure(errors.BalanceQueryFailed(reason=refusal(key, amount)))
+                    self.balances.setdefault(key, amount)
 
     # --- metadata ---
 
     def read_metadata(self, account: str, key: str) -> str:
         """The metadata of an account under a key, read with all that can be read by now."""
+        rows = []
         if (account, key) not in self.metadata:
-            self.fetch_metadata(account, key)
-        try:
-            return self.metadata[account, key]
-        except KeyError:
-            raise Failure(errors.MetadataNotFound(account=account, key=key)) from None
+            for row in self.program.metadata:
+                owner, name = self.slots[row.account], self.slots[row.key]
+                if owner is not None and name is not None:
+                    rows.append((owner, name))
+        return find_metadata(self.store, self.metadata, account, key, rows)
 
-    def fetch_metadata(self, account: str, key: str) -> None:
-        """Ask the store."""
+
+def fetch_balances(
+    store: Store, query: tuple[BalanceKey, ...], balances: dict[BalanceKey, int]
+) -> Mapping[BalanceKey, int]:
+    """Ask a store for balances and take them over, zero for what it leaves out."""
+    try:
+        answer = store.get_balances(query)
+        for key in query:
+            amount = answer.get(key, 0)
+            if type(amount) is not int:
+                raise TypeError(refusal(key, amount))
+            balances[key] = amount
+    except Exception as problem:
+        raise Failure(errors.BalanceQueryFailed(reason=_reason(problem))) from problem
+    return answer
+
+
+def find_metadata(
+    store: Store,
+    known: dict[tuple[str, str], str],
+    account: str,
+    key: str,
+    others: Sequence[tuple[str, str]],
+) -> str:
+    """The metadata of an account under a key, asked of a store together with all that can be."""
+    if (account, key) not in known:
         query: dict[str, list[str]] = {account: [key]}
-        for row in self.program.metadata:
-            other, name = self.slots[row.account], self.slots[row.key]
-            if other is not None and name is not None and (other, name) not in self.metadata:
-                names = query.setdefault(other, [])
-                if name not in names:
-                    names.append(name)
-        try:
-            answer = self.store.get_metadata(query)
-            for owner, names in query.items():
-                items = answer.get(owner, {})
-                for name in names:
-                    if name in items:
-                        text = items[name]
-                        if not isinstance(text, str):
-                            raise TypeError(f"metadata must be text, not {type(text).__name__}")
-                        self.metadata[owner, name] = text
-        except Exception as problem:
-            raise Failure(errors.MetadataQueryFailed(reason=_reason(problem))) from problem
+        for owner, name in others:
+            if (owner, name) not in known and name not in query.setdefault(owner, []):
+                query[owner].append(name)
+        fetch_metadata(store, query, known)
+    try:
+        return known[account, key]
+    except KeyError:
+        raise Failure(errors.MetadataNotFound(account=account, key=key)) from None
+
+
+def fetch_metadata(
+    store: Store, query: dict[str, list[str]], known: dict[tuple[str, str], str]
+) -> None:
+    """Ask a store for metadata and take over what it has."""
+    try:
+        answer = store.get_metadata(query)
+        for owner, names in query.items():
+            items = answer.get(owner) or {}
+            for name in names:
+                if name in items:
+                    text = items[name]
+                    if not isinstance(text, str):
+                        raise TypeError(f"metadata must be text, not {type(text).__name__}")
+                    known[owner, name] = text
+    except Exception as problem:
+        raise Failure(errors.MetadataQueryFailed(reason=_reason(problem))) from problem
 
 
 def missing(variable: Variable, given: Mapping[str, object], program: Program) -> Kind:
@@ -249,10 +276,10 @@ def missing(variable: Variable, given: Mapping[str, object], program: Program) -
     return errors.MissingVariable(name=variable.name, type=variable.type, suggestion=hint)
 
 
-def refused(key: BalanceKey, amount: object) -> int:
-    """Refuse an amount that a store gave, for it is no int. Raises TypeError."""
+def refusal(key: BalanceKey, amount: object) -> str:
+    """What to say of an amount that a store gave and that is no int."""
     given = f"{amount!r} ({type(amount).__name__})"
-    raise TypeError(f"the balance of {describe_key(key)} is {given}, not an int")
+    return f"the balance of {describe_key(key)} is {given}, not an int"
 
 
 def _reason(problem: Exception) -> str:

@@ -7,7 +7,7 @@ the names. The machine is the specification of what each instruction means.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from numscript import errors
@@ -445,6 +445,11 @@ class Machine:
         elif op == PRINT:
             self.printed.append(str(stack.pop()))
         else:
-            for posting in self.postings:
-                if is_asset(posting.asset) is None:
-                    raise Failure(errors.InvalidPosting(asset=posting.asset))
+            check_postings(self.postings)
+
+
+def check_postings(postings: Iterable[Posting]) -> None:
+    """Stop at a posting of an asset that no ledger accepts. Raises Failure."""
+    for posting in postings:
+        if is_asset(posting.asset) is None:
+            raise Failure(errors.InvalidPosting(asset=posting.asset))
