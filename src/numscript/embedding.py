@@ -37,7 +37,8 @@ RUNS_BEFORE_TRANSLATING = 30
 class Program(bytecode.Program):
     """A compiled script, ready to run any number of times, also from several threads."""
 
-    __slots__ = ()
+    _runs = 0
+    _translated: Run | None = None
 
     @property
     def variables(self) -> dict[str, Type]:
@@ -95,17 +96,16 @@ class Program(bytecode.Program):
         program has run often enough for that to pay. The results are the same. The few programs
         that cannot be translated run on the machine.
         """
-        run = self.__dict__.get("run_translated")
+        run = self._translated
         if run is None or engine == "vm":
             run = self._choose(engine)
-        result: ExecutionResult = run(variables or {}, EMPTY if store is None else store)
-        return result
+        return run(variables or {}, EMPTY if store is None else store)
 
     def _choose(self, engine: Engine) -> Run:
         """The function that runs the program once."""
         if engine == "auto":
-            runs = self.__dict__["runs"] = self.__dict__.get("runs", 0) + 1
-            if runs <= RUNS_BEFORE_TRANSLATING:
+            self._runs += 1
+            if self._runs <= RUNS_BEFORE_TRANSLATING:
                 return self._run_on_machine
         elif engine == "vm":
             return self._run_on_machine
@@ -114,7 +114,7 @@ class Program(bytecode.Program):
         from numscript.runtime.translator import translate
 
         run = translate(self) or self._run_on_machine
-        self.__dict__["run_translated"] = run
+        self._translated = run
         return run
 
     def _run_on_machine(self, variables: Mapping[str, object], store: Store) -> ExecutionResult:
@@ -133,7 +133,7 @@ class Program(bytecode.Program):
 
     def bind(self, store: Store | None = None) -> Callable[[Mapping[str, object]], ExecutionResult]:
         """The program tied to a store: a function of the variables alone, translated at once."""
-        run = self.__dict__.get("run_translated") or self._choose("translated")
+        run = self._translated or self._choose("translated")
         where = EMPTY if store is None else store
         return lambda variables: run(variables, where)
 

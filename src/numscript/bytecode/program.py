@@ -3,8 +3,8 @@
 A program is a table of resources (slots) and four pieces of straight code:
 
 * `bind_code` gives every variable its value, in the order of declaration;
-* `needs_code` works out what the statements will read: accounts, assets and sent values that are not
-  simply constants or variables, in the order in which the reference meets them;
+* `needs_code` works out what the statements will read: accounts, assets and sent values that are
+  not simply constants or variables, in the order in which the reference meets them;
 * `probes` are pieces of their own: each tells of one more balance that the script may read on its
   way, and does not matter where it fails;
 * `main` moves the funds; it reads nothing but slots and balances.

@@ -105,14 +105,10 @@ def resolve(program: Program, variables: Mapping[str, object], store: Store) -> 
             failures[number] = missing(program.supplied[number], variables, program)
     reader = Reader(program, plan, store, slots)
     if failures or plan.has_origins:
-        machine = Machine(
-            program,
-            slots,
-            reader.balances,
-            read_balance=reader.read_balance,
-            read_metadata=reader.read_metadata,
-            failures=failures,
-        )
+        machine = Machine(program, slots, reader.balances)
+        machine.read_balance = reader.read_balance
+        machine.read_metadata = reader.read_metadata
+        machine.failures = failures
         machine.run(program.bind_code)
     if plan.has_needs:
         reader.work_out_needs()
@@ -139,7 +135,8 @@ class Reader:
 
     def work_out_needs(self) -> None:
         """Run the code that fills the slots which the needs are about."""
-        machine = Machine(self.program, self.slots, self.balances, read_balance=self.read_balance)
+        machine = Machine(self.program, self.slots, self.balances)
+        machine.read_balance = self.read_balance
         machine.run(self.program.needs_code)
         for number, probe in enumerate(self.program.probes):
             try:

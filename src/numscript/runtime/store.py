@@ -69,15 +69,27 @@ class StaticStore:
     def get_balances(self, query: Sequence[BalanceKey]) -> Mapping[BalanceKey, int]:
         """The balances asked for, as far as they were given."""
         balances = self.balances
-        answer = {key: balances[key] for key in query if key in balances}
-        for account, pattern, color in query:
-            if pattern.endswith("/*"):
-                answer |= {
-                    key: amount
-                    for key, amount in balances.items()
-                    if key[0] == account and key[2] == color and is_scale(key[1], pattern[:-2])
-                }
+        answer = {}
+        missing = False
+        for key in query:
+            amount = balances.get(key)
+            if amount is None:
+                missing = True
+            else:
+                answer[key] = amount
+        if missing:
+            for account, pattern, color in query:
+                if pattern.endswith("/*"):
+                    answer |= self._all_scales(account, pattern[:-2], color)
         return answer
+
+    def _all_scales(self, account: str, base: str, color: str) -> dict[BalanceKey, int]:
+        """The balances of an account in all precisions of an asset."""
+        return {
+            key: amount
+            for key, amount in self.balances.items()
+            if key[0] == account and key[2] == color and is_scale(key[1], base)
+        }
 
     def get_metadata(self, query: MetadataQuery) -> Mapping[str, Mapping[str, str]]:
         """All metadata of the accounts asked for."""

@@ -23,7 +23,7 @@ from numscript.prelude import WORLD, Type
 from numscript.runtime import translated
 from numscript.runtime.allotment import allocate
 from numscript.script import NOWHERE
-from numscript.values import Monetary, Portion, is_color
+from numscript.values import Monetary, Portion, add_portions, is_color
 
 if TYPE_CHECKING:
     from numscript.bytecode.program import BalanceRow, Code, Program
@@ -747,7 +747,7 @@ class _Translator:
 
     def available(self, account: Expr, key: str, bound: Expr, world: str) -> str:
         """Code for what an account can give; `world` is the answer for @world."""
-        balance = f"{self.use('b')}.get({key}, 0)"
+        balance = f"{self.use('b')}[{key}]"
         if bound.value != 0:
             balance += f" + {bound.code}"
         if account.value == WORLD:
@@ -873,7 +873,7 @@ class _Translator:
         key = self.key(account, self.asset, color)
         name = f"s{len(self.stack)}"
         plus = f" + {bound.code}" if bound.value != 0 else ""
-        self.emit(f"{name} = {self.use('b')}.get({key}, 0){plus}")
+        self.emit(f"{name} = {self.use('b')}[{key}]{plus}")
         self.emit(f"if {name} < 0:")
         self.emit(f"    {name} = 0")
         if self.is_single:
@@ -962,36 +962,86 @@ class _Translator:
             parts = f"{amount.code}, {known.numerators!r}, {known.denominator}"
             self.emit(f"({', '.join(names)},) = split({parts})")
         else:
-            portions = "".join(f"{self.portion(portion)}, " for portion in shares.portions)
+            portions = "".join(f"{portion.code}, " for portion in shares.portions)
+            general = f"share({amount.code}, ({portions}), {shares.remaining})"
             self.mark(at)
-            parts = f"{amount.code}, ({portions}), {shares.remaining}"
-            self.emit(f"({', '.join(names)},) = share({parts})")
+            if first > _MAX_UNROLLED or not self.unroll_portions(amount, shares, names, general):
+                self.emit(f"({', '.join(names)},) = {general}")
         for name in reversed(names):
             self.push(Expr(name))
-
-    def portion(self, portion: Expr) -> str:
-        """Code for a portion: numerator and denominator."""
-        return portion.code
 
     def unroll(self, amount: Expr, allotment: Allotment, names: list[str]) -> None:
         """A few constant shares of an amount, written out."""
         total = self.new_name("n")
         self.emit(f"{total} = {amount.code}")
         denominator = allotment.denominator
-        for name, numerator in zip(names[1:], allotment.numerators[1:], strict=True):
-            code = f"{total} * {numerator} // {denominator}" if numerator else "0"
+        codes = [
+            f"{total} * {numerator} // {denominator}" if numerator else "0"
+            for numerator in allotment.numerators
+        ]
+        self.round_down(total, codes, names)
+
+    def round_down(self, total: str, codes: list[str], names: list[str]) -> None:
+        """Shares rounded down, then one unit more to the first ones."""
+        for name, code in zip(names[1:], codes[1:], strict=True):
             self.emit(f"{name} = {code}")
         others = "".join(f" - {name}" for name in names[1:])
         if len(names) <= 2:
             # What rounding leaves is at most one unit, and it is the first one's.
             self.emit(f"{names[0]} = {total}{others}")
             return
-        self.emit(f"{names[0]} = {total} * {allotment.numerators[0]} // {denominator}")
+        self.emit(f"{names[0]} = {codes[0]}")
         left = self.new_name("n")
         self.emit(f"{left} = {total} - {names[0]}{others}")
+        self.emit(f"if {left}:")
         for place, name in enumerate(names[:-1]):
-            self.emit(f"if {left} > {place}:")
-            self.emit(f"    {name} += 1")
+            self.emit(f"    if {left} > {place}:")
+            self.emit(f"        {name} += 1")
+
+    def unroll_portions(self, amount: Expr, shares: Shares, names: list[str], general: str) -> bool:
+        """A few shares by portions that only the run knows, written out; `general` is for errors.
+
+        Each share is rounded down by its own fraction; that of `remaining` is what all the others
+        leave over their common denominator.
+        """
+        constant = Portion(0, 1)
+        fractions: list[tuple[str, str]] = []
+        unknown: list[tuple[str, str]] = []
+        for portion in shares.portions:
+            if isinstance(portion.value, Portion):
+                if portion.value.numerator < 0:
+                    return False
+                constant = add_portions(constant, portion.value)
+                fractions.append((str(portion.value.numerator), str(portion.value.denominator)))
+                continue
+            name = self.new_name("q")
+            self.emit(f"{name}n, {name}d = {portion.code}")
+            unknown.append((f"{name}n", f"{name}d"))
+            fractions.append(unknown[-1])
+        if not unknown:
+            return False
+        total, whole, rest = (self.new_name(letter) for letter in "ndr")
+        self.emit(f"{total} = {amount.code}")
+        below = [denominator for _, denominator in unknown]
+        if constant.denominator != 1:
+            below.append(str(constant.denominator))
+        self.emit(f"{whole} = {' * '.join(below)}")
+        minus = []
+        for number, (numerator, _) in enumerate(unknown):
+            minus.append(" * ".join([numerator, *below[:number], *below[number + 1 :]]))
+        if constant.numerator:
+            factors = [str(constant.numerator), *(denominator for _, denominator in unknown)]
+            minus.append(" * ".join(factors))
+        self.emit(f"{rest} = {whole}{''.join(f' - {term}' for term in minus)}")
+        wrong = [f"{rest} < 0" if shares.remaining else rest]
+        wrong += [f"{numerator} < 0" for numerator, _ in unknown]
+        self.emit(f"if {' or '.join(wrong)}:")
+        self.emit(f"    {general}")
+        if shares.remaining:
+            fractions.insert(shares.remaining - 1, (rest, whole))
+        codes = [f"{total} * {above} // {denominator}" for above, denominator in fractions]
+        self.round_down(total, codes, names)
+        return True
 
     # --- branches ---
 
