@@ -10,6 +10,7 @@ costs next to nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from numscript.bytecode import program as bytecode
@@ -30,6 +31,8 @@ Run: TypeAlias = "Callable[[Mapping[str, object], Store], ExecutionResult]"
 
 EMPTY = StaticStore()
 """The store of a run that is given none."""
+PROGRAMS_KEPT = 256
+"""How many compiled programs `compile` keeps, those used last."""
 RUNS_BEFORE_TRANSLATING = 30
 """How many runs pay for the translation, as measured (docs/performance.md)."""
 
@@ -167,10 +170,18 @@ def compile(  # noqa: A001 - `numscript.compile` is what it is
     features: flags that are on besides those the script switches on itself; unknown ones are
     ignored, as in the reference. limits: what bounds the cost of a script. Raises ParseError
     where the text has syntax errors, CheckError where its names or types do not fit.
+
+    The programs of the last texts are kept, so that the same text gives the same program again.
     """
+    script = _script(text)
+    return _compile(script.text, script.name, frozenset(features), limits)
+
+
+@lru_cache(maxsize=PROGRAMS_KEPT)
+def _compile(text: str, name: str, features: frozenset[str], limits: Limits | None) -> Program:
     from numscript.bytecode.compiler import compile_program
 
-    return compile_program(parse_and_check(_script(text), features, limits), Program)
+    return compile_program(parse_and_check(Script(text, name), features, limits), Program)
 
 
 def _script(text: str | Script) -> Script:

@@ -338,7 +338,7 @@ class _Translator:
         loops = sum(block.loop for block in self.blocks)
         if loops >= _MAX_LOOPS or self.indent >= _MAX_INDENT:
             raise Untranslatable
-        self.settle()
+        self.settle(strict=False)
         self.emit("while True:")
         self.blocks.append(_Block(label, loop=True, otherwise=""))
         self.indent += 1
@@ -369,15 +369,18 @@ class _Translator:
                 self.emit("else:")
                 self.emit(f"    {block.otherwise}")
 
-    def settle(self) -> None:
-        """Put every entry of the stack into the local of its place."""
+    def settle(self, *, strict: bool = True) -> None:
+        """Put every number on the stack into the local of its place.
+
+        Strictly there may be nothing else: a monetary or allotment cannot be where ways meet.
+        """
         for place, entry in enumerate(self.stack):
             name = f"s{place}"
             if isinstance(entry, Expr):
                 if entry.code != name:
                     self.emit(f"{name} = {entry.code}")
                     self.stack[place] = Expr(name)
-            elif not self.dead:
+            elif strict and not self.dead:
                 raise Untranslatable
 
     def leave(self, label: int, condition: str = "", first: str = "") -> None:
