@@ -19,12 +19,11 @@ from numscript.runtime.resolver import resolve
 from numscript.runtime.result import ExecutionResult, Needs, ResolvedProgram
 from numscript.runtime.store import StaticStore
 from numscript.runtime.vm import execute
-from numscript.script import Script
+from numscript.script import LIMITS, Limits, Script
 
 if TYPE_CHECKING:
     from numscript.analysis.checked import CheckedProgram
     from numscript.runtime.store import Store
-    from numscript.syntax.parser import Limits
 
 Engine: TypeAlias = Literal["auto", "vm", "translated"]
 Run: TypeAlias = "Callable[[Mapping[str, object], Store], ExecutionResult]"
@@ -146,7 +145,7 @@ def parse_and_check(
 ) -> CheckedProgram:
     """A script parsed and checked."""
     from numscript.analysis.checker import check as check_parsed
-    from numscript.syntax.parser import LIMITS, parse
+    from numscript.syntax.parser import parse
 
     return check_parsed(parse(script, limits or LIMITS), features)
 
