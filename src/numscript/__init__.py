@@ -25,8 +25,7 @@ from numscript.prelude import BUILTINS, FEATURES, Type
 from numscript.runtime.result import ExecutionResult, Needs, Posting, ResolvedProgram
 from numscript.runtime.store import BalanceKey, StaticStore, Store
 from numscript.runtime.vm import execute
-from numscript.script import Position, Script, Span
-from numscript.syntax.parser import Limits
+from numscript.script import Limits, Position, Script, Span
 from numscript.values import Account, Asset, Monetary, Portion
 
 __version__ = "0.1.0"

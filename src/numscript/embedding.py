@@ -9,25 +9,38 @@ costs next to nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from numscript.bytecode import program as bytecode
-from numscript.diagnostics import Failure
 from numscript.prelude import Type
+from numscript.runtime.resolver import resolve
 from numscript.runtime.result import ExecutionResult, Needs, ResolvedProgram
-from numscript.script import NOWHERE, Script
+from numscript.runtime.store import StaticStore
+from numscript.runtime.vm import execute
+from numscript.script import LIMITS, Limits, Script
 
 if TYPE_CHECKING:
     from numscript.analysis.checked import CheckedProgram
     from numscript.runtime.store import Store
-    from numscript.syntax.parser import Limits
+
+Engine: TypeAlias = Literal["auto", "vm", "translated"]
+Run: TypeAlias = "Callable[[Mapping[str, object], Store], ExecutionResult]"
+
+EMPTY = StaticStore()
+"""The store of a run that is given none."""
+PROGRAMS_KEPT = 256
+"""How many compiled programs `compile` keeps, those used last."""
+RUNS_BEFORE_TRANSLATING = 30
+"""How many runs pay for the translation, as measured (docs/performance.md)."""
 
 
 class Program(bytecode.Program):
     """A compiled script, ready to run any number of times, also from several threads."""
 
-    __slots__ = ()
+    _runs = 0
+    _translated: Run | None = None
 
     @property
     def variables(self) -> dict[str, Type]:
@@ -65,27 +78,66 @@ class Program(bytecode.Program):
 
         Raises ExecutionError. The result can be given to `execute` any number of times.
         """
-        from numscript.runtime.resolver import resolve
-        from numscript.runtime.store import StaticStore
-        from numscript.runtime.vm import stop
-
-        try:
-            return resolve(self, variables or {}, StaticStore() if store is None else store)
-        except Failure as failure:
-            raise stop(self, failure.kind, failure.span or NOWHERE) from failure.__cause__
+        return resolve(self, variables or {}, EMPTY if store is None else store)
 
     def run(
-        self, variables: Mapping[str, object] | None = None, store: Store | None = None
+        self,
+        variables: Mapping[str, object] | None = None,
+        store: Store | None = None,
+        *,
+        engine: Engine = "auto",
     ) -> ExecutionResult:
         """Run the program: read from the store, then execute. Nothing is written anywhere.
 
         variables: by name, without `$`; text by the rules of the language, or an int, a Fraction,
         `{"asset": ..., "amount": ...}`, or the value classes. Names that the script does not
         declare are ignored. Raises ExecutionError with the kind and span of what stopped it.
-        """
-        from numscript.runtime.vm import execute
 
-        return execute(self.resolve(variables, store))
+        engine: `vm` is the stack machine; `translated` one Python function made from the program,
+        many times faster, which takes about a millisecond to make; `auto` makes it once the
+        program has run often enough for that to pay. The results are the same. The few programs
+        that cannot be translated run on the machine.
+        """
+        run = self._translated
+        if run is None or engine == "vm":
+            run = self._choose(engine)
+        return run(variables or {}, EMPTY if store is None else store)
+
+    def _choose(self, engine: Engine) -> Run:
+        """The function that runs the program once."""
+        if engine == "auto":
+            self._runs += 1
+            if self._runs <= RUNS_BEFORE_TRANSLATING:
+                return self._run_on_machine
+        elif engine == "vm":
+            return self._run_on_machine
+        elif engine != "translated":
+            raise ValueError(f"there is no engine {engine!r}: use 'auto', 'vm' or 'translated'")
+        from numscript.runtime.translator import translate
+
+        run = translate(self) or self._run_on_machine
+        self._translated = run
+        return run
+
+    def _run_on_machine(self, variables: Mapping[str, object], store: Store) -> ExecutionResult:
+        return execute(resolve(self, variables, store))
+
+    def run_many(
+        self, rows: Iterable[Mapping[str, object]], store: Store | None = None
+    ) -> Iterator[ExecutionResult]:
+        """Run the program once for each set of variables, each on the store as it is then.
+
+        The results come one by one. The first error ends it; run the rows one by one to go on
+        after errors.
+        """
+        run = self.bind(store)
+        return map(run, rows)
+
+    def bind(self, store: Store | None = None) -> Callable[[Mapping[str, object]], ExecutionResult]:
+        """The program tied to a store: a function of the variables alone, translated at once."""
+        run = self._translated or self._choose("translated")
+        where = EMPTY if store is None else store
+        return lambda variables: run(variables, where)
 
 
 def parse_and_check(
@@ -93,7 +145,7 @@ def parse_and_check(
 ) -> CheckedProgram:
     """A script parsed and checked."""
     from numscript.analysis.checker import check as check_parsed
-    from numscript.syntax.parser import LIMITS, parse
+    from numscript.syntax.parser import parse
 
     return check_parsed(parse(script, limits or LIMITS), features)
 
@@ -117,10 +169,18 @@ def compile(  # noqa: A001 - `numscript.compile` is what it is
     features: flags that are on besides those the script switches on itself; unknown ones are
     ignored, as in the reference. limits: what bounds the cost of a script. Raises ParseError
     where the text has syntax errors, CheckError where its names or types do not fit.
+
+    The programs of the last texts are kept, so that the same text gives the same program again.
     """
+    script = _script(text)
+    return _compile(script.text, script.name, frozenset(features), limits)
+
+
+@lru_cache(maxsize=PROGRAMS_KEPT)
+def _compile(text: str, name: str, features: frozenset[str], limits: Limits | None) -> Program:
     from numscript.bytecode.compiler import compile_program
 
-    return compile_program(parse_and_check(_script(text), features, limits), Program)
+    return compile_program(parse_and_check(Script(text, name), features, limits), Program)
 
 
 def _script(text: str | Script) -> Script:

@@ -1,4 +1,4 @@
-"""A script's text and places in it: `Script`, `Span`, `Position`.
+"""A script's text and places in it, and the limits of both: `Script`, `Span`, `Limits`.
 
 Places are offsets into the text, counted in Unicode code points, because that is what every
 stage works with; lines and columns are worked out only when somebody asks for them.
@@ -26,6 +26,21 @@ class Span(NamedTuple):
 
 NOWHERE = Span(0, 0)
 """The span of what has no place in the text, such as a variable that nobody declared."""
+
+
+class Limits(NamedTuple):
+    """What bounds the time and memory that a script can cost.
+
+    length: characters of a script; depth: clauses, blocks and expressions open at once;
+    errors: syntax errors reported of one script.
+    """
+
+    length: int = 2_000_000
+    depth: int = 250
+    errors: int = 100
+
+
+LIMITS = Limits()
 
 
 class Script:

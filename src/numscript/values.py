@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from math import gcd
 from typing import Any, NamedTuple, TypeAlias
 
@@ -62,6 +63,16 @@ class Portion(NamedTuple):
         return cls(numerator // common, denominator // common)
 
 
+def add_portions(left: Portion, right: Portion) -> Portion:
+    """The exact sum of two portions."""
+    if left.denominator == right.denominator:
+        return Portion.of(left.numerator + right.numerator, left.denominator)
+    return Portion.of(
+        left.numerator * right.denominator + right.numerator * left.denominator,
+        left.denominator * right.denominator,
+    )
+
+
 Value: TypeAlias = str | int | Monetary | Portion
 """A value at run time: accounts, assets and strings are text; what a value is, its type tells."""
 
@@ -69,6 +80,9 @@ ACCOUNT_SEGMENT = r"[a-zA-Z0-9_-]+"
 is_account = re.compile(rf"{ACCOUNT_SEGMENT}(?::{ACCOUNT_SEGMENT})*").fullmatch
 is_asset = re.compile(r"[A-Z][A-Z0-9]{0,16}(?:_[A-Z]{1,16})?(?:/[0-9]{1,6})?").fullmatch
 is_color = re.compile(r"[A-Z]*").fullmatch
+_is_monetary = re.compile(
+    r"([A-Z][A-Z0-9]{0,16}(?:_[A-Z]{1,16})?(?:/[0-9]{1,6})?) ([+-]?[0-9]+)"
+).fullmatch
 _is_number = re.compile(r"[+-]?[0-9]+").fullmatch
 _is_percentage = re.compile(r"([0-9]+)(?:\.([0-9]+))?%").fullmatch
 _is_fraction = re.compile(r"([0-9]+)[ \t\n\f\r]?/[ \t\n\f\r]?([0-9]+)").fullmatch
@@ -140,9 +154,14 @@ def read_portion(value: object) -> Portion:
 def read_monetary(value: object) -> Monetary:
     """A monetary from `USD/2 100` (one space), `{"asset": ..., "amount": ...}` or a Monetary."""
     if isinstance(value, str):
+        match = _is_monetary(value)
+        if match is not None and len(value) < MAX_DIGITS:
+            asset, amount = match.groups()
+            return _new_monetary(Monetary, (asset, int(amount)))
         asset, space, amount = value.partition(" ")
         if not space or " " in amount:
             raise Failure(errors.InvalidMonetary(text=value))
+        # The reference finds fault with the amount first.
         number = read_number(amount)
         return Monetary(read_asset(asset), number)
     if isinstance(value, Monetary):
@@ -153,6 +172,9 @@ def read_monetary(value: object) -> Monetary:
         number = read_number(value["amount"])
         return Monetary(read_asset(value["asset"]), number)
     raise _wrong(Type.MONETARY, value)
+
+
+_new_monetary = tuple.__new__
 
 
 READERS: dict[str, Callable[[object], Value]] = {
@@ -171,7 +193,9 @@ def read(kind: str, value: object) -> Value:
     return READERS[kind](value)
 
 
+@lru_cache(maxsize=256)
 def _portion_from_text(text: str) -> Portion:
+    # A program meets few portions, and these again and again.
     match = _is_percentage(text)
     if match is not None:
         return percentage(text[:-1])

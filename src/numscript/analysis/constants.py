@@ -36,16 +36,6 @@ def constant_portion(expression: nodes.Expression) -> Portion | None:
     return None
 
 
-def add_portions(left: Portion, right: Portion) -> Portion:
-    """The exact sum of two portions."""
-    if left.denominator == right.denominator:
-        return Portion.of(left.numerator + right.numerator, left.denominator)
-    return Portion.of(
-        left.numerator * right.denominator + right.numerator * left.denominator,
-        left.denominator * right.denominator,
-    )
-
-
 def rest(portion: Portion) -> Portion:
     """What is missing from a portion to the whole; negative where it is above one."""
     return Portion(portion.denominator - portion.numerator, portion.denominator)

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numscript import errors
-from numscript.analysis.constants import add_portions, constant_portion, rest
+from numscript.analysis.constants import constant_portion, rest
 from numscript.diagnostics import Kind
 from numscript.prelude import WORLD
 from numscript.script import Span
-from numscript.values import Portion
+from numscript.values import Portion, add_portions
 
 if TYPE_CHECKING:
     from numscript.syntax import nodes

@@ -157,7 +157,7 @@ class _Compiler:
                 MetadataRow(_place(row.account, base), _place(row.key, base))
                 for row in self.metadata
             ),
-            bind=_placed(self.bind, base),
+            bind_code=_placed(self.bind, base),
             needs_code=_placed(self.needs, base),
             probes=tuple(_placed(probe, base) for probe in self.probes),
             main=_placed(self.main, base),
@@ -443,6 +443,7 @@ class _Compiler:
             self.emit(Op.COPY, send.source)
             self.take(send.source)
             self.emit(Op.TAKE_EXACT, send.source)
+        self.emit(Op.FUNDS_ASSEMBLE, send.source)
         self.give(send.destination)
 
     def compile_save(self, save: nodes.SaveStatement) -> None:

@@ -34,8 +34,6 @@ class Op(IntEnum):
     LOAD = 1
     STORE = 2
     COPY = 3
-    POP = 4
-    SWAP = 5
 
     NUMBER_ADD = 10
     NUMBER_SUB = 11
@@ -67,6 +65,7 @@ class Op(IntEnum):
     TAKE_CAP = 49
     SCALE = 50
     SCALE_ALL = 51
+    FUNDS_ASSEMBLE = 52
 
     ALLOTMENT_NEW = 60
     ALLOCATE = 61
@@ -97,8 +96,6 @@ ROWS: tuple[Row, ...] = (
     _row(Op.LOAD, "slot", "", "value", "push what a slot holds"),
     _row(Op.STORE, "slot", "value", "", "put the top into a slot"),
     _row(Op.COPY, "", "value", "value value", "push the top once more"),
-    _row(Op.POP, "", "value", "", "drop the top"),
-    _row(Op.SWAP, "", "value value", "value value", "exchange the two at the top"),
     _row(Op.NUMBER_ADD, "", "number number", "number", "add"),
     _row(Op.NUMBER_SUB, "", "number number", "number", "take the top from the one below"),
     _row(Op.NUMBER_NEG, "", "number", "number", "change the sign"),
@@ -157,6 +154,13 @@ ROWS: tuple[Row, ...] = (
         "convert other precisions of an account, through a second one, to cover an amount",
     ),
     _row(Op.SCALE_ALL, "slot slot", "", "", "convert all other precisions of an account"),
+    _row(
+        Op.FUNDS_ASSEMBLE,
+        "",
+        "",
+        "",
+        "join neighbouring funds of one account and colour: what was taken can be given",
+    ),
     _row(
         Op.ALLOTMENT_NEW,
         "count count",

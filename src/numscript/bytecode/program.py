@@ -2,9 +2,9 @@
 
 A program is a table of resources (slots) and four pieces of straight code:
 
-* `bind` gives every variable its value, in the order of declaration;
-* `needs` works out what the statements will read: accounts, assets and sent values that are not
-  simply constants or variables, in the order in which the reference meets them;
+* `bind_code` gives every variable its value, in the order of declaration;
+* `needs_code` works out what the statements will read: accounts, assets and sent values that are
+  not simply constants or variables, in the order in which the reference meets them;
 * `probes` are pieces of their own: each tells of one more balance that the script may read on its
   way, and does not matter where it fails;
 * `main` moves the funds; it reads nothing but slots and balances.
@@ -96,7 +96,7 @@ class Program:
     __slots__ = (
         "__dict__",
         "balances",
-        "bind",
+        "bind_code",
         "constants",
         "failures",
         "main",
@@ -118,7 +118,7 @@ class Program:
         failures: tuple[Kind, ...],
         balances: tuple[BalanceRow, ...],
         metadata: tuple[MetadataRow, ...],
-        bind: Code,
+        bind_code: Code,
         needs_code: Code,
         probes: tuple[Code, ...],
         main: Code,
@@ -130,7 +130,7 @@ class Program:
         self.failures = failures
         self.balances = balances
         self.metadata = metadata
-        self.bind = bind
+        self.bind_code = bind_code
         self.needs_code = needs_code
         self.probes = probes
         self.main = main
@@ -159,7 +159,7 @@ class Program:
             "failures": [[kind.code, kind.fields] for kind in self.failures],
             "balances": self.balances,
             "metadata": self.metadata,
-            "bind": _flat(self.bind),
+            "bind": _flat(self.bind_code),
             "needs": _flat(self.needs_code),
             "probes": [_flat(probe) for probe in self.probes],
             "main": _flat(self.main),
@@ -206,7 +206,7 @@ class Program:
                 for a, s, c, scales, probe in tree["balances"]
             ),
             metadata=tuple(MetadataRow(_whole(a), _whole(k)) for a, k in tree["metadata"]),
-            bind=_code(tree["bind"]),
+            bind_code=_code(tree["bind"]),
             needs_code=_code(tree["needs"]),
             probes=tuple(_code(probe) for probe in tree["probes"]),
             main=_code(tree["main"]),
@@ -232,7 +232,7 @@ class Program:
         """The instructions in words, a line each, with the places they come from."""
         lines: list[str] = []
         pieces = [
-            ("bind", self.bind),
+            ("bind", self.bind_code),
             ("needs", self.needs_code),
             *((f"probe {number}", code) for number, code in enumerate(self.probes)),
             ("main", self.main),
@@ -304,7 +304,7 @@ _COMPARED = (
     "failures",
     "balances",
     "metadata",
-    "bind",
+    "bind_code",
     "needs_code",
     "probes",
     "main",

@@ -26,7 +26,7 @@ def verify(program: Program) -> None:
     """Raise ValueError with the reason where a program is not well formed."""
     _verify_tables(program)
     known = (1 << (len(program.constants) + len(program.supplied))) - 1
-    known = _Walk(program, "bind", program.bind, known).run()
+    known = _Walk(program, "bind", program.bind_code, known).run()
     known = _Walk(program, "needs", program.needs_code, known).run()
     for number, probe in enumerate(program.probes):
         mine = _Walk(program, f"probe {number}", probe, known).run()
@@ -178,8 +178,10 @@ class _Walk:
                     raise self.wrong(at, f"slot {first} cannot be written")
                 self.pop(at, program.slot_type(first))
                 self.known |= 1 << first
-            case Op.COPY | Op.POP | Op.SWAP:
-                self.shuffle(at, op)
+            case Op.COPY:
+                if not stack:
+                    raise self.wrong(at, "the stack is too short")
+                stack.append(stack[-1])
             case Op.ACCOUNT_NEW:
                 for _ in range(self.count(at, first)):
                     if not stack or stack.pop() not in _PIECES:
@@ -241,19 +243,6 @@ class _Walk:
         if len(operands) == 2:
             scales = op in (Op.SCALE, Op.SCALE_ALL)
             self.slot(at, second, Type.ACCOUNT if scales else Type.STRING)
-
-    def shuffle(self, at: int, op: Op) -> None:
-        """COPY, POP and SWAP: any type will do."""
-        stack = self.stack
-        assert stack is not None
-        if len(stack) < (2 if op is Op.SWAP else 1):
-            raise self.wrong(at, "the stack is too short")
-        if op is Op.COPY:
-            stack.append(stack[-1])
-        elif op is Op.POP:
-            stack.pop()
-        else:
-            stack[-1], stack[-2] = stack[-2], stack[-1]
 
     def count(self, at: int, count: int) -> int:
         """A count of at least one."""

@@ -31,8 +31,17 @@ def make_allotment(portions: Sequence[Portion], remaining: int) -> Allotment:
 
 def allocate(amount: int, allotment: Allotment) -> list[int]:
     """The shares of an amount: each rounded down, then one unit more to the first ones."""
-    denominator = allotment.denominator
-    shares = [amount * numerator // denominator for numerator in allotment.numerators]
+    return split(amount, allotment.numerators, allotment.denominator)
+
+
+def split(amount: int, numerators: Sequence[int], denominator: int) -> list[int]:
+    """The shares of an amount by numerators over a common denominator."""
+    shares = [amount * numerator // denominator for numerator in numerators]
     for place in range(amount - sum(shares)):
         shares[place] += 1
     return shares
+
+
+def share(amount: int, portions: Sequence[Portion], remaining: int) -> list[int]:
+    """The shares of an amount by portions. Raises Failure where they do not make a whole."""
+    return allocate(amount, make_allotment(portions, remaining))

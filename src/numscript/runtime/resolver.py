@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 from numscript import errors
 from numscript.diagnostics import ExecutionError, Failure, Kind
 from numscript.prelude import WORLD
-from numscript.runtime.result import ResolvedProgram
-from numscript.runtime.vm import Machine
+from numscript.runtime.result import ResolvedProgram, new_resolved
+from numscript.runtime.store import describe_key, is_scale
+from numscript.runtime.vm import Machine, stop
+from numscript.script import NOWHERE
 from numscript.values import READERS
 
 if TYPE_CHECKING:
@@ -25,64 +27,123 @@ if TYPE_CHECKING:
     from numscript.runtime.store import BalanceKey, Store
 
 
+class Plan:
+    """What the resolver works out of a program once, for all its runs.
+
+    template: the slots before a run; first: the slot of the first supplied variable; readers: name,
+    slot and reader of each supplied variable;
+    known: the keys of the balances that are constant; rows: the other balances.
+    """
+
+    __slots__ = (
+        "first",
+        "has_needs",
+        "has_origins",
+        "has_scales",
+        "known",
+        "readers",
+        "rows",
+        "template",
+    )
+
+    def __init__(self, program: Program) -> None:
+        constants = self.first = len(program.constants)
+        self.template: list[Any] = [constant.value for constant in program.constants]
+        self.template += [None] * (program.slot_count - constants)
+        self.readers = [
+            (variable.name, constants + number, READERS[variable.type])
+            for number, variable in enumerate(program.supplied)
+        ]
+        self.has_origins = len(program.bind_code.instructions) > len(program.supplied)
+        self.has_needs = bool(program.needs_code.instructions or program.probes)
+        self.has_scales = any(row.scales for row in program.balances)
+        known: dict[BalanceKey, None] = {}
+        self.rows: list[BalanceRow] = []
+        for row in program.balances:
+            if row.scales or max(row.account, row.asset, ~row.asset, row.color) >= constants:
+                self.rows.append(row)
+                continue
+            key = key_of(row, self.template)
+            if key is not None:
+                known[key] = None
+        self.known = tuple(known)
+
+
+def plan_of(program: Program) -> Plan:
+    """The plan of a program, made once."""
+    plan: Plan | None = program.__dict__.get("plan")
+    if plan is None:
+        plan = program.__dict__["plan"] = Plan(program)
+    return plan
+
+
+def key_of(row: BalanceRow, slots: Sequence[Any]) -> BalanceKey | None:
+    """The key of a row, or None where it is not known yet or not needed."""
+    account, color = slots[row.account], slots[row.color]
+    asset = slots[row.asset if row.asset >= 0 else ~row.asset]
+    if account is None or asset is None or color is None or account == WORLD:
+        return None
+    if row.asset < 0:
+        asset = asset[0]
+    if row.scales:
+        return account, f"{asset.partition('/')[0]}/*", ""
+    return account, asset, color
+
+
 def resolve(program: Program, variables: Mapping[str, object], store: Store) -> ResolvedProgram:
     """Bind the variables and read all that the program needs. Raises ExecutionError."""
-    reader = _Reader(program, store)
-    failures = reader.bind(variables)
-    if failures or len(program.bind.instructions) > len(program.supplied):
-        machine = Machine(
-            program,
-            reader.slots,
-            reader.balances,
-            read_balance=reader.read_balance,
-            read_metadata=reader.read_metadata,
-            failures=failures,
-        )
-        machine.run(program.bind)
-    if program.needs_code.instructions or program.probes:
+    plan: Plan = program.__dict__.get("plan") or plan_of(program)
+    slots = plan.template.copy()
+    failures: dict[int, Kind] = {}
+    for name, slot, read in plan.readers:
+        try:
+            slots[slot] = read(variables[name])
+        except Failure as failure:
+            failures[slot - plan.first] = failure.kind
+        except KeyError:
+            number = slot - plan.first
+            failures[number] = missing(program.supplied[number], variables, program)
+    reader = Reader(program, plan, store, slots)
+    if failures or plan.has_origins:
+        machine = Machine(program, slots, reader.balances)
+        machine.read_balance = reader.read_balance
+        machine.read_metadata = reader.read_metadata
+        machine.failures = failures
+        machine.run(program.bind_code)
+    if plan.has_needs:
         reader.work_out_needs()
-    reader.read_balances(())
-    return ResolvedProgram(program, reader.slots, reader.balances, reader.metadata)
+    try:
+        reader.read_balances(())
+    except Failure as failure:
+        raise stop(program, failure.kind, NOWHERE) from failure.__cause__
+    return new_resolved((program, slots, reader.balances, reader.metadata))
 
 
-class _Reader:
-    """What was read so far, and what can be read next."""
+class Reader:
+    """What was read so far in one run, and what can be read next."""
 
-    def __init__(self, program: Program, store: Store) -> None:
+    __slots__ = ("balances", "done", "metadata", "plan", "program", "slots", "store")
+
+    def __init__(self, program: Program, plan: Plan, store: Store, slots: list[Any]) -> None:
         self.program = program
+        self.plan = plan
         self.store = store
-        self.slots: list[Any] = [constant.value for constant in program.constants]
-        self.slots += [None] * (program.slot_count - len(self.slots))
+        self.slots = slots
         self.balances: dict[BalanceKey, int] = {}
         self.metadata: dict[tuple[str, str], str] = {}
-        self.scaled: set[BalanceKey] = set()
-        self.failed_probes: set[int] = set()
-
-    def bind(self, given: Mapping[str, object]) -> dict[int, Kind]:
-        """Read the supplied variables into their slots; gives what is wrong with which."""
-        failures: dict[int, Kind] = {}
-        place = len(self.program.constants)
-        for number, variable in enumerate(self.program.supplied):
-            name = variable.name
-            if name not in given:
-                failures[number] = missing(variable, given, self.program)
-                continue
-            try:
-                self.slots[place + number] = READERS[variable.type](given[name])
-            except Failure as failure:
-                failures[number] = failure.kind
-        return failures
+        self.done: set[int | BalanceKey] | None = None
 
     def work_out_needs(self) -> None:
         """Run the code that fills the slots which the needs are about."""
-        machine = Machine(self.program, self.slots, self.balances, read_balance=self.read_balance)
+        machine = Machine(self.program, self.slots, self.balances)
+        machine.read_balance = self.read_balance
         machine.run(self.program.needs_code)
         for number, probe in enumerate(self.program.probes):
             try:
                 machine.run(probe)
             except ExecutionError:
                 # The script may never get there; if it does, it will say so itself.
-                self.failed_probes.add(number)
+                self.done = {number} | (self.done or set())
 
     # --- balances ---
 
@@ -90,85 +151,115 @@ class _Reader:
         """Read a balance that is needed now, and with it all that can be."""
         self.read_balances((key,))
 
-    def read_balances(self, wanted: Sequence[BalanceKey]) -> None:
+    def read_balances(self, wanted: tuple[BalanceKey, ...]) -> None:
         """Read balances and, in the same batch, all that are known to be needed."""
-        query: dict[BalanceKey, None] = dict.fromkeys(wanted)
-        for row in self.program.balances:
-            key = self.key_of(row)
-            if key is None or key in query:
-                continue
-            if row.scales:
-                if key not in self.scaled:
-                    self.scaled.add(key)
-                    query[key] = None
-            elif key not in self.balances:
-                query[key] = None
-        if query:
-            self.fetch(list(query))
-
-    def key_of(self, row: BalanceRow) -> BalanceKey | None:
-        """The key of a row, or None where it is not known yet or not needed."""
-        slots = self.slots
-        account, color = slots[row.account], slots[row.color]
-        asset = slots[row.asset if row.asset >= 0 else ~row.asset]
-        if row.asset < 0 and asset is not None:
-            asset = asset[0]
-        if account is None or asset is None or color is None or account == WORLD:
-            return None
-        if row.probe in self.failed_probes:
-            return None
-        if row.scales:
-            return account, f"{asset.partition('/')[0]}/*", ""
-        return account, asset, color
-
-    def fetch(self, query: list[BalanceKey]) -> None:
-        """Ask the store."""
-        try:
-            answer = dict(self.store.get_balances(query))
+        balances, plan = self.balances, self.plan
+        query = plan.known
+        if balances or wanted or plan.rows:
+            keys = dict.fromkeys(wanted)
             for key in query:
-                if not key[1].endswith("/*"):
-                    answer.setdefault(key, 0)
+                if key not in balances:
+                    keys[key] = None
+            for row in plan.rows:
+                other = key_of(row, self.slots)
+                if other is None or other in balances or self.is_done(row, other):
+                    continue
+                keys[other] = None
+            query = tuple(keys)
+        if query:
+            self.fetch(query)
+
+    def is_done(self, row: BalanceRow, key: BalanceKey) -> bool:
+        """Whether all precisions were read already, or the row's own code came to no end."""
+        done = self.done
+        return done is not None and (key in done if row.scales else row.probe in done)
+
+    def fetch(self, query: tuple[BalanceKey, ...]) -> None:
+        """Ask the store."""
+        answer = fetch_balances(self.store, query, self.balances)
+        if self.plan.has_scales:
+            self.add_scales(query, answer)
+
+    def add_scales(
+        self, query: tuple[BalanceKey, ...], answer: Mapping[BalanceKey, object]
+    ) -> None:
+        """Take over what the store gave for the keys that ask for all precisions."""
+        for account, pattern, _ in query:
+            if not pattern.endswith("/*"):
+                continue
+            del self.balances[account, pattern, ""]
+            self.done = {(account, pattern, "")} | (self.done or set())
             for key, amount in answer.items():
-                if type(amount) is not int:
-                    given = f"{amount!r} ({type(amount).__name__})"
-                    raise TypeError(f"the balance of {key!r} is {given}, not an int")
-        except Exception as problem:
-            raise Failure(errors.BalanceQueryFailed(reason=_reason(problem))) from problem
-        for key, amount in answer.items():
-            self.balances.setdefault(key, amount)
+                if key[0] == account and is_scale(key[1], pattern[:-2]):
+                    if type(amount) is not int:
+                        raise Failure(errors.BalanceQueryFailed(reason=refusal(key, amount)))
+                    self.balances.setdefault(key, amount)
 
     # --- metadata ---
 
     def read_metadata(self, account: str, key: str) -> str:
         """The metadata of an account under a key, read with all that can be read by now."""
+        rows = []
         if (account, key) not in self.metadata:
-            self.fetch_metadata(account, key)
-        try:
-            return self.metadata[account, key]
-        except KeyError:
-            raise Failure(errors.MetadataNotFound(account=account, key=key)) from None
+            for row in self.program.metadata:
+                owner, name = self.slots[row.account], self.slots[row.key]
+                if owner is not None and name is not None:
+                    rows.append((owner, name))
+        return find_metadata(self.store, self.metadata, account, key, rows)
 
-    def fetch_metadata(self, account: str, key: str) -> None:
-        """Ask the store."""
+
+def fetch_balances(
+    store: Store, query: tuple[BalanceKey, ...], balances: dict[BalanceKey, int]
+) -> Mapping[BalanceKey, int]:
+    """Ask a store for balances and take them over, zero for what it leaves out."""
+    try:
+        answer = store.get_balances(query)
+        for key in query:
+            amount = answer.get(key, 0)
+            if type(amount) is not int:
+                raise TypeError(refusal(key, amount))
+            balances[key] = amount
+    except Exception as problem:
+        raise Failure(errors.BalanceQueryFailed(reason=_reason(problem))) from problem
+    return answer
+
+
+def find_metadata(
+    store: Store,
+    known: dict[tuple[str, str], str],
+    account: str,
+    key: str,
+    others: Sequence[tuple[str, str]],
+) -> str:
+    """The metadata of an account under a key, asked of a store together with all that can be."""
+    if (account, key) not in known:
         query: dict[str, list[str]] = {account: [key]}
-        for row in self.program.metadata:
-            other, name = self.slots[row.account], self.slots[row.key]
-            if other is not None and name is not None and (other, name) not in self.metadata:
-                names = query.setdefault(other, [])
-                if name not in names:
-                    names.append(name)
-        try:
-            answer = self.store.get_metadata(query)
-            for owner, names in query.items():
-                items = answer.get(owner, {})
-                for name in names:
-                    if name in items:
-                        text = items[name]
-                        if not isinstance(text, str):
-                            raise TypeError(f"metadata must be text, not {type(text).__name__}")
-                        self.metadata[owner, name] = text
-        except Exception as problem:
-            raise Failure(errors.MetadataQueryFailed(reason=_reason(problem))) from problem
+        for owner, name in others:
+            if (owner, name) not in known and name not in query.setdefault(owner, []):
+                query[owner].append(name)
+        fetch_metadata(store, query, known)
+    try:
+        return known[account, key]
+    except KeyError:
+        raise Failure(errors.MetadataNotFound(account=account, key=key)) from None
+
+
+def fetch_metadata(
+    store: Store, query: dict[str, list[str]], known: dict[tuple[str, str], str]
+) -> None:
+    """Ask a store for metadata and take over what it has."""
+    try:
+        answer = store.get_metadata(query)
+        for owner, names in query.items():
+            items = answer.get(owner) or {}
+            for name in names:
+                if name in items:
+                    text = items[name]
+                    if not isinstance(text, str):
+                        raise TypeError(f"metadata must be text, not {type(text).__name__}")
+                    known[owner, name] = text
+    except Exception as problem:
+        raise Failure(errors.MetadataQueryFailed(reason=_reason(problem))) from problem
 
 
 def missing(variable: Variable, given: Mapping[str, object], program: Program) -> Kind:
@@ -180,6 +271,12 @@ def missing(variable: Variable, given: Mapping[str, object], program: Program) -
     close = get_close_matches(variable.name, unknown, n=1)
     hint = f"`{close[0]}` was given: is it meant?" if close else ""
     return errors.MissingVariable(name=variable.name, type=variable.type, suggestion=hint)
+
+
+def refusal(key: BalanceKey, amount: object) -> str:
+    """What to say of an amount that a store gave and that is no int."""
+    given = f"{amount!r} ({type(amount).__name__})"
+    return f"the balance of {describe_key(key)} is {given}, not an int"
 
 
 def _reason(problem: Exception) -> str:

@@ -33,6 +33,14 @@ class Posting(NamedTuple):
         return row
 
 
+def new_posting(fields: tuple[str, str, int, str, str]) -> Posting:
+    """A posting from its fields in order; takes half the time of calling `Posting`."""
+    return _new_tuple(Posting, fields)
+
+
+_new_tuple = tuple.__new__
+
+
 class Needs(NamedTuple):
     """What a run reads: balances by account, asset and colour, and metadata by account and key.
 
@@ -69,6 +77,13 @@ class ResolvedProgram(NamedTuple):
             variable.name: self.slots[start + place]
             for place, variable in enumerate(self.program.supplied)
         }
+
+
+def new_resolved(
+    fields: tuple[Program, list[Any], dict[BalanceKey, int], dict[tuple[str, str], str]],
+) -> ResolvedProgram:
+    """A resolved program from its fields in order."""
+    return _new_tuple(ResolvedProgram, fields)
 
 
 class ExecutionResult(NamedTuple):

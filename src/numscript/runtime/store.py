@@ -67,21 +67,29 @@ class StaticStore:
         return f"StaticStore({len(self.balances)} balances, {len(self.metadata)} accounts)"
 
     def get_balances(self, query: Sequence[BalanceKey]) -> Mapping[BalanceKey, int]:
-        """The balances asked for, zero for what was not given."""
+        """The balances asked for, as far as they were given."""
         balances = self.balances
-        answer: dict[BalanceKey, int] = {}
+        answer = {}
+        missing = False
         for key in query:
-            if key[1].endswith("/*"):
-                account, pattern, color = key
-                base = pattern[:-2]
-                answer |= {
-                    other: amount
-                    for other, amount in balances.items()
-                    if other[0] == account and other[2] == color and is_scale(other[1], base)
-                }
+            amount = balances.get(key)
+            if amount is None:
+                missing = True
             else:
-                answer[key] = balances.get(key, 0)
+                answer[key] = amount
+        if missing:
+            for account, pattern, color in query:
+                if pattern.endswith("/*"):
+                    answer |= self._all_scales(account, pattern[:-2], color)
         return answer
+
+    def _all_scales(self, account: str, base: str, color: str) -> dict[BalanceKey, int]:
+        """The balances of an account in all precisions of an asset."""
+        return {
+            key: amount
+            for key, amount in self.balances.items()
+            if key[0] == account and key[2] == color and is_scale(key[1], base)
+        }
 
     def get_metadata(self, query: MetadataQuery) -> Mapping[str, Mapping[str, str]]:
         """All metadata of the accounts asked for."""

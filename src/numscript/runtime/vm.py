@@ -7,7 +7,8 @@ the names. The machine is the specification of what each instruction means.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from numscript import errors
@@ -16,7 +17,8 @@ from numscript.bytecode.program import TYPE_NAMES
 from numscript.diagnostics import Diagnostic, ExecutionError, Failure, Kind
 from numscript.prelude import WORLD
 from numscript.runtime.allotment import allocate, make_allotment
-from numscript.runtime.result import ExecutionResult, Posting, ResolvedProgram
+from numscript.runtime.funds import Piece, assemble, pull
+from numscript.runtime.result import ExecutionResult, Posting, ResolvedProgram, new_posting
 from numscript.runtime.scaling import find_conversions, split_scale
 from numscript.values import READERS, Monetary, Portion, is_account, is_asset, is_color
 
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
 LOAD = int(Op.LOAD)
 STORE = int(Op.STORE)
 COPY = int(Op.COPY)
-POP = int(Op.POP)
-SWAP = int(Op.SWAP)
 NUMBER_ADD = int(Op.NUMBER_ADD)
 NUMBER_SUB = int(Op.NUMBER_SUB)
 NUMBER_NEG = int(Op.NUMBER_NEG)
@@ -58,6 +58,7 @@ TAKE_CAP = int(Op.TAKE_CAP)
 TAKE_EXACT = int(Op.TAKE_EXACT)
 SCALE = int(Op.SCALE)
 SCALE_ALL = int(Op.SCALE_ALL)
+FUNDS_ASSEMBLE = int(Op.FUNDS_ASSEMBLE)
 ALLOTMENT_NEW = int(Op.ALLOTMENT_NEW)
 ALLOCATE = int(Op.ALLOCATE)
 ONEOF_TRY = int(Op.ONEOF_TRY)
@@ -102,45 +103,20 @@ class Machine:
     the supplied variables that could not be read, by number.
     """
 
-    __slots__ = (
-        "account_metadata",
-        "accounts",
-        "asset",
-        "balances",
-        "failures",
-        "funds",
-        "journal",
-        "next_funds",
-        "postings",
-        "printed",
-        "program",
-        "read_balance",
-        "read_metadata",
-        "slots",
-        "tries",
-        "tx_metadata",
-    )
+    # What most runs never change stands on the class, so that making a machine stays cheap.
+    read_balance: Callable[[BalanceKey], None] | None = None
+    read_metadata: Callable[[str, str], str] | None = None
+    failures: Mapping[int, Kind] = MappingProxyType({})
+    asset = ""
+    # The keys of each account's balances, from the first SCALE on.
+    accounts: dict[str, list[BalanceKey]] | None = None
 
-    def __init__(
-        self,
-        program: Program,
-        slots: list[Any],
-        balances: dict[BalanceKey, int],
-        *,
-        read_balance: Callable[[BalanceKey], None] | None = None,
-        read_metadata: Callable[[str, str], str] | None = None,
-        failures: Mapping[int, Kind] | None = None,
-    ) -> None:
+    def __init__(self, program: Program, slots: list[Any], balances: dict[BalanceKey, int]) -> None:
         self.program = program
         self.slots = slots
         self.balances = balances
-        self.read_balance = read_balance
-        self.read_metadata = read_metadata
-        self.failures = failures or {}
-        self.asset = ""
-        # Pieces taken but not yet sent: account, colour, amount; the first `next_funds` are gone.
-        self.funds: list[tuple[str, str, int]] = []
-        self.next_funds = 0
+        # Taken but not yet sent, as they were taken; from FUNDS_ASSEMBLE on the next one is last.
+        self.funds: list[Piece] = []
         self.postings: list[Posting] = []
         self.tx_metadata: dict[str, str] = {}
         self.account_metadata: dict[str, dict[str, str]] = {}
@@ -148,7 +124,6 @@ class Machine:
         # For ONEOF_TRY: the balances that changed since, and what else to go back to.
         self.journal: list[tuple[BalanceKey, int | None]] = []
         self.tries: list[tuple[int, int, int]] = []
-        self.accounts: dict[str, list[BalanceKey]] | None = None
 
     def run(self, code: Code) -> None:
         """Run a piece of code. Raises ExecutionError.
@@ -161,7 +136,10 @@ class Machine:
         stack: list[Any] = []
         push, pop = stack.append, stack.pop
         slots, balances = self.slots, self.balances
+        funds, postings = self.funds, self.postings
         asset = self.asset
+        # Whether a change of a balance needs no note of it to be taken.
+        plain = self.accounts is None and not self.tries
         at = next_at = 0
         try:
             while next_at < count:
@@ -173,17 +151,24 @@ class Machine:
                         push(slots[first])
                     elif op == COPY:
                         push(stack[-1])
-                    elif op == STORE:
-                        slots[first] = pop()
-                    elif op == POP:
-                        pop()
                     else:
-                        stack[-1], stack[-2] = stack[-2], stack[-1]
+                        slots[first] = pop()
                 elif op >= JUMP:
                     if op == SEND:
                         amount = pop()
-                        if amount:
-                            self.give(amount, slots[first], asset)
+                        destination = slots[first]
+                        while amount and funds:
+                            account, color, size = funds.pop()
+                            if size > amount:
+                                funds.append((account, color, size - amount))
+                                size = amount
+                            amount -= size
+                            key = (destination, asset, color)
+                            if plain:
+                                balances[key] = balances.get(key, 0) + size
+                            else:
+                                self.change(key, size)
+                            postings.append(new_posting((account, destination, size, asset, color)))
                     elif op == JUMP_ZERO:
                         if not stack[-1]:
                             pop()
@@ -202,17 +187,34 @@ class Machine:
                     else:
                         self.finish(op, first, stack)
                 elif op >= SEND_BEGIN:
-                    if op == TAKE:
+                    if op == TAKE or op == TAKE_OVERDRAFT:  # noqa: SIM109 - faster
+                        bound = 0
+                        if op == TAKE_OVERDRAFT:
+                            found, bound = pop()
+                            if found != asset:
+                                raise Failure(errors.AssetMismatch(expected=asset, got=found))
+                            if bound < 0:
+                                bound = 0
                         account, color = slots[first], slots[second]
+                        key = (account, asset, color)
                         wanted = stack[-1]
-                        if account != WORLD:
-                            available = balances.get((account, asset, color), 0)
-                            wanted = min(wanted, max(0, available))
-                        self.push_funds(account, color, wanted, asset)
-                        stack[-1] -= wanted
+                        old = balances.get(key, 0)
+                        if account != WORLD and old + bound < wanted:
+                            wanted = old + bound
+                        if wanted > 0:
+                            if plain:
+                                balances[key] = old - wanted
+                            else:
+                                self.change(key, -wanted)
+                            funds.append((account, color, wanted))
+                            stack[-1] -= wanted
                     elif op == TAKE_MAX:
-                        cap = self.in_asset(pop(), asset)
-                        part = max(0, min(stack[-1], cap))
+                        found, cap = pop()
+                        if found != asset:
+                            raise Failure(errors.AssetMismatch(expected=asset, got=found))
+                        part = stack[-1]
+                        if cap < part:
+                            part = max(0, cap)
                         stack[-1] -= part
                         push(part)
                     elif op == TAKE_EXACT:
@@ -225,15 +227,6 @@ class Machine:
                     elif op == TAKE_UNBOUNDED:
                         self.push_funds(slots[first], slots[second], stack[-1], asset)
                         stack[-1] = 0
-                    elif op == TAKE_OVERDRAFT:
-                        bound = max(0, self.in_asset(pop(), asset))
-                        account, color = slots[first], slots[second]
-                        wanted = stack[-1]
-                        if account != WORLD:
-                            available = balances.get((account, asset, color), 0) + bound
-                            wanted = min(wanted, max(0, available))
-                        self.push_funds(account, color, wanted, asset)
-                        stack[-1] -= wanted
                     elif op == SEND_BEGIN:
                         asset, amount = pop()
                         self.asset = asset
@@ -258,8 +251,8 @@ class Machine:
                     elif op == TAKE_CAP:
                         push(max(0, self.in_asset(pop(), asset)))
                     elif op == ONEOF_TRY:
-                        mark = (len(self.journal), len(self.funds), len(self.postings))
-                        self.tries.append(mark)
+                        self.tries.append((len(self.journal), len(funds), len(postings)))
+                        plain = False
                     elif op == ONEOF_NEXT:
                         if pop():
                             self.undo()
@@ -267,10 +260,16 @@ class Machine:
                             self.tries.pop()
                             stack[-1] = 0
                             next_at = first
+                        plain = self.accounts is None and not self.tries
+                    elif op == FUNDS_ASSEMBLE:
+                        if len(funds) > 1:
+                            assemble(funds)
                     elif op == SCALE:
                         self.scale(slots[first], slots[second], stack[-1], asset)
+                        plain = False
                     else:
                         self.scale(slots[first], slots[second], None, asset)
+                        plain = False
                 elif op == NUMBER_ADD:
                     right = pop()
                     stack[-1] += right
@@ -413,40 +412,13 @@ class Machine:
         if amount:
             self.change((source, asset, ""), -amount)
             self.change((destination, asset, ""), amount)
-            self.postings.append(Posting(source, destination, amount, asset, ""))
+            self.postings.append(new_posting((source, destination, amount, asset, "")))
 
     # --- giving ---
 
-    def pull(self, amount: int) -> list[tuple[str, str, int]]:
-        """Take an amount from the front of the funds; neighbours of one kind come as one piece."""
-        funds, at = self.funds, self.next_funds
-        pieces: list[tuple[str, str, int]] = []
-        while amount and at < len(funds):
-            account, color, size = funds[at]
-            if size > amount:
-                funds[at] = (account, color, size - amount)
-                size = amount
-            else:
-                at += 1
-            amount -= size
-            if pieces and pieces[-1][0] == account and pieces[-1][1] == color:
-                size += pieces.pop()[2]
-            pieces.append((account, color, size))
-        if at == len(funds):
-            funds.clear()
-            at = 0
-        self.next_funds = at
-        return pieces
-
-    def give(self, amount: int, destination: str, asset: str) -> None:
-        """Send an amount of the funds to an account: one posting a piece."""
-        for account, color, size in self.pull(amount):
-            self.change((destination, asset, color), size)
-            self.postings.append(Posting(account, destination, size, asset, color))
-
     def repay(self, amount: int, asset: str) -> None:
         """Give an amount of the funds back to where it came from."""
-        for account, color, size in self.pull(amount):
+        for account, color, size in pull(self.funds, amount):
             self.change((account, asset, color), size)
 
     # --- statements ---
@@ -470,6 +442,11 @@ class Machine:
         elif op == PRINT:
             self.printed.append(str(stack.pop()))
         else:
-            for posting in self.postings:
-                if is_asset(posting.asset) is None:
-                    raise Failure(errors.InvalidPosting(asset=posting.asset))
+            check_postings(self.postings)
+
+
+def check_postings(postings: Iterable[Posting]) -> None:
+    """Stop at a posting of an asset that no ledger accepts. Raises Failure."""
+    for posting in postings:
+        if is_asset(posting.asset) is None:
+            raise Failure(errors.InvalidPosting(asset=posting.asset))

@@ -8,8 +8,7 @@ rest of the tree can still be understood.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import Any, TypeAlias, TypeVar, dataclass_transform
+from typing import Any, Never, TypeAlias, TypeVar, dataclass_transform
 
 from numscript.script import Span
 
@@ -18,31 +17,64 @@ N = TypeVar("N", bound=type)
 
 @dataclass_transform(frozen_default=True, eq_default=False)
 def node(cls: N) -> N:
-    """A frozen, slotted dataclass whose constructor writes its slots directly.
+    """Make a class of annotated fields a frozen, slotted record.
 
-    The constructor that `dataclass(frozen=True)` writes goes through `object.__setattr__` and
-    takes nearly twice as long; parsing is mostly building nodes.
+    What `dataclass(frozen=True, slots=True)` makes is the same to use, but its constructor goes
+    through `object.__setattr__` and takes nearly twice as long, and making forty of them would
+    take longer than most scripts take to compile.
     """
-    made: Any = dataclass(frozen=True, slots=True, eq=True)(cls)
-    names = [field.name for field in fields(made)]
-    scope: dict[str, Callable[..., None]] = {
-        f"_set_{name}": getattr(made, name).__set__ for name in names
+    names = tuple(cls.__annotations__)
+    body: dict[str, Any] = {
+        name: value for name, value in vars(cls).items() if name not in ("__dict__", "__weakref__")
     }
-    body = "\n".join(f"    _set_{name}(self, {name})" for name in names)
-    exec(f"def __init__(self, {', '.join(names)}):\n{body}\n", scope)
+    body |= {"__slots__": names, "__match_args__": names}
+    made: Any = type(cls.__name__, cls.__bases__, body)
+    scope: dict[str, Callable[..., None]] = {
+        f"set_{name}": vars(made)[name].__set__ for name in names
+    }
+    lines = "".join(f"    set_{name}(self, {name})\n" for name in names)
+    exec(f"def __init__(self, {', '.join(names)}):\n{lines}", scope)
     made.__init__ = scope["__init__"]
-    made.span = property(lambda self: Span(self.start, self.end))
     result: N = made
     return result
 
 
 class Node:
-    """What all nodes have in common."""
+    """What all nodes have in common: they are equal where their type and fields are."""
 
     __slots__ = ()
+    __match_args__: tuple[str, ...] = ()
     start: int
     end: int
-    span: Span
+
+    @property
+    def span(self) -> Span:
+        """Its place in the script."""
+        return Span(self.start, self.end)
+
+    @property
+    def fields(self) -> tuple[object, ...]:
+        """The values of its fields, in order."""
+        return tuple(getattr(self, name) for name in self.__match_args__)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.fields == getattr(other, "fields", None)
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.fields))
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__match_args__)
+        return f"{type(self).__name__}({inside})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), self.fields
+
+    def __setattr__(self, name: str, value: object) -> Never:
+        raise AttributeError(f"a {type(self).__name__} cannot be changed")
+
+    def __delattr__(self, name: str) -> Never:
+        raise AttributeError(f"a {type(self).__name__} cannot be changed")
 
 
 @node

@@ -19,23 +19,8 @@ from typing import Any, NamedTuple
 from numscript import errors, values
 from numscript.diagnostics import Diagnostic, Kind
 from numscript.prelude import KEYWORDS
-from numscript.script import Script, Span
+from numscript.script import LIMITS, Limits, Script, Span
 from numscript.syntax import nodes, tables
-
-
-class Limits(NamedTuple):
-    """What bounds the time and memory that a script can cost.
-
-    length: characters of a script; depth: clauses, blocks and expressions open at once;
-    errors: syntax errors reported of one script.
-    """
-
-    length: int = 2_000_000
-    depth: int = 250
-    errors: int = 100
-
-
-LIMITS = Limits()
 
 
 class Tokens(NamedTuple):

@@ -1,0 +1,79 @@
+"""What the functions that the translator makes call: the names their code may use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from numscript import errors
+from numscript.diagnostics import Failure
+from numscript.runtime.allotment import share, split
+from numscript.runtime.funds import assemble, give, give_and_credit, pull, repay
+from numscript.runtime.resolver import fetch_balances, find_metadata, resolve
+from numscript.runtime.result import ExecutionResult, Posting
+from numscript.runtime.vm import check_postings, execute, stop
+from numscript.values import READERS, Portion, is_account, is_color
+
+if TYPE_CHECKING:
+    from numscript.bytecode.program import Program
+    from numscript.runtime.store import BalanceKey, Store
+
+
+def run_on_machine(program: Program, given: Mapping[str, object], store: Store) -> ExecutionResult:
+    """Leave a run to the machine: a variable could not be read, and it says which and why."""
+    return execute(resolve(program, given, store))
+
+
+def read(
+    store: Store,
+    balances: dict[BalanceKey, int],
+    wanted: tuple[BalanceKey, ...],
+    known: tuple[BalanceKey | None, ...],
+) -> None:
+    """Read balances and, in the same batch, those that are known and were not read yet."""
+    query = dict.fromkeys(wanted)
+    for key in known:
+        if key is not None and key not in balances:
+            query[key] = None
+    if query:
+        fetch_balances(store, tuple(query), balances)
+
+
+def undo(
+    journal: list[tuple[BalanceKey, int | None]], size: int, balances: dict[BalanceKey, int]
+) -> None:
+    """Put back the balances that changed since the journal was of a size."""
+    while len(journal) > size:
+        key, old = journal.pop()
+        if old is None:
+            del balances[key]
+        else:
+            balances[key] = old
+
+
+NAMES: dict[str, object] = {
+    "ExecutionResult": ExecutionResult,
+    "Failure": Failure,
+    "Portion": Portion,
+    "Posting": Posting,
+    "assemble": assemble,
+    "check_postings": check_postings,
+    "drop": pull,
+    "errors": errors,
+    "fetch": fetch_balances,
+    "give": give,
+    "give_and_credit": give_and_credit,
+    "is_account": is_account,
+    "is_color": is_color,
+    "new": tuple.__new__,
+    "read": read,
+    "read_meta": find_metadata,
+    "repay": repay,
+    "run_on_machine": run_on_machine,
+    "share": share,
+    "split": split,
+    "stop": stop,
+    "undo": undo,
+    **{f"read_{kind}": reader for kind, reader in READERS.items()},
+}
+"""The global names of a translated function, besides its program and the places in its script."""
