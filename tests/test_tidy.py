@@ -68,6 +68,8 @@ BANNED_IMPORTS = re.compile(
 )
 BANNED_CALLS = {"breakpoint", "compile", "eval", "exec", "float", "input", "open", "print"}
 ALLOWED = {
+    ("runtime.translator", "exec"): "makes the functions that it has written",
+    ("runtime.translator", "compile"): "makes the functions that it has written",
     ("syntax.nodes", "exec"): "writes the constructors of the nodes, as dataclasses itself does",
     ("runtime.store", "float"): "`whole` exists to refuse floats that are no whole numbers",
 }
@@ -76,10 +78,12 @@ LONGEST_LINE = 100
 LONGEST_FUNCTION = 70
 LONGEST_MODULE = 700
 LONG_FUNCTIONS = {
+    "bytecode.verifier _Walk.step": "one arm an instruction",
     "runtime.vm Machine.run": "the dispatch loop: a call for each instruction costs too much",
     "grammar.tables make_tables": "one table after the other, each from the one before",
 }
 LONG_MODULES = {
+    "runtime.translator": "one method an instruction, and the blocks they open and close",
     "errors": "the catalogue: one class after the other, each with its page",
     "syntax.tables": "generated",
     "syntax.parser": "tokenizer, builders and driver of one automaton, which share its numbers",
@@ -118,6 +122,10 @@ BANNED_WORDS = {
     "dst": "destination",
 }
 """Words that no name in the package has in it, and what to say instead."""
+WORDS_ALLOWED = {
+    "runtime.translator": {"expr", "money", "entry"},
+}
+"""The translator speaks of Python's expressions, and of what stands for a value on the stack."""
 
 
 class Module:
@@ -267,8 +275,9 @@ def test_names_are_the_languages_words(module: Module) -> None:
     assert not set(module.name.split(".")) & BANNED_MODULES
     for name, line in defined(module.tree):
         for word in re.findall(r"[a-z]+|[A-Z][a-z]*", name):
+            allowed = word.lower() in WORDS_ALLOWED.get(module.name, ())
             better = BANNED_WORDS.get(word.lower())
-            assert better is None, f"{module.name}:{line}: `{name}`: say {better}"
+            assert better is None or allowed, f"{module.name}:{line}: `{name}`: say {better}"
 
 
 def defined(tree: ast.AST) -> Iterator[tuple[str, int]]:
