@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import numscript
+from numscript.embedding import Engine
 from numscript.errors import CATALOGUE
 from tests.material import ABSENT, corpus
 
@@ -37,12 +38,12 @@ def cases(chunk: int) -> list[dict[str, Any]]:
     return [case for case in corpus()[chunk::CHUNKS] if case["id"] not in DIFFERS]
 
 
-def run(case: dict[str, Any]) -> dict[str, object]:
+def run(case: dict[str, Any], engine: Engine = "vm") -> dict[str, object]:
     """What ours answers, in the corpus's words; an error as all the names that it goes by."""
     try:
         program = numscript.compile(case["script"], case["featureFlags"])
         store = numscript.StaticStore(case["balances"], case["metadata"])
-        result = program.run(case["variables"], store)
+        result = program.run(case["variables"], store, engine=engine)
     except numscript.CheckError as error:
         return {"refused": [d.kind.reference for d in error.diagnostics]}
     except numscript.NumscriptError as error:
@@ -90,11 +91,12 @@ def complain(mismatches: list[str]) -> None:
         pytest.fail("\n".join(mismatches[:SHOWN]) + more, pytrace=False)
 
 
+@pytest.mark.parametrize("engine", ["vm", "translated"])
 @pytest.mark.parametrize("chunk", range(CHUNKS))
-def test_a_run_answers_as_the_reference(chunk: int) -> None:
+def test_a_run_answers_as_the_reference(chunk: int, engine: Engine) -> None:
     mismatches = []
     for case in cases(chunk):
-        answer = run(case)
+        answer = run(case, engine)
         if not is_same(case, answer):
             mismatches.append(shown(case, answer))
     complain(mismatches)

@@ -6,7 +6,7 @@ The programs come from `tests.programs`; the examples are the same on every run.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 import pytest
@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 import numscript
 from numscript import FEATURES, ExecutionError, ExecutionResult
 from numscript.bytecode.program import Allotment
+from numscript.embedding import Engine
 from numscript.runtime.allotment import allocate, make_allotment
 from numscript.runtime.result import end_balances
 from numscript.values import Portion, is_account, is_asset, is_color
-from tests.programs import UNBOUNDED, Case, Send, cases, sends
+from tests.programs import UNBOUNDED, Case, Send, balances, cases, sends
 
 SOME = settings(max_examples=100)
 MANY = settings(max_examples=200)
@@ -273,6 +274,50 @@ def test_bytes_stand_for_the_program(case: Case) -> None:
     assert again.disassemble() == program.disassemble()
     expected = outcome(lambda: program.run(case.variables, case.store))
     assert outcome(lambda: again.run(case.variables, case.store)) == expected
+
+
+@MANY
+@given(cases(), balances())
+def test_the_translated_function_does_what_the_machine_does(
+    case: Case, others: list[dict[str, object]]
+) -> None:
+    """The same result or error, at the same place, after the same questions to the store."""
+    program = case.compile()
+    for rows in (case.balances, others):
+        outcomes = []
+        for engine in ENGINES:
+            store = Recording(rows, case.metadata)
+            outcomes.append((engine_outcome(program, case, store, engine), store.questions))
+        assert outcomes[0] == outcomes[1]
+
+
+ENGINES: tuple[Engine, Engine] = ("vm", "translated")
+
+
+def engine_outcome(
+    program: numscript.Program, case: Case, store: numscript.Store, engine: Engine
+) -> object:
+    return outcome(lambda: program.run(case.variables, store, engine=engine))
+
+
+class Recording(numscript.StaticStore):
+    """A store that remembers what it was asked."""
+
+    def __init__(
+        self, balances: list[dict[str, object]], metadata: Mapping[str, Mapping[str, str]]
+    ) -> None:
+        super().__init__(balances, metadata)
+        self.questions: list[object] = []
+
+    def get_balances(
+        self, query: Sequence[numscript.BalanceKey]
+    ) -> Mapping[numscript.BalanceKey, int]:
+        self.questions.append(sorted(query))
+        return super().get_balances(query)
+
+    def get_metadata(self, query: Mapping[str, Sequence[str]]) -> Mapping[str, Mapping[str, str]]:
+        self.questions.append(sorted((account, tuple(keys)) for account, keys in query.items()))
+        return super().get_metadata(query)
 
 
 @SOME
