@@ -102,7 +102,8 @@ def resolve(program: Program, variables: Mapping[str, object], store: Store) -> 
             failures[slot - plan.first] = failure.kind
         except KeyError:
             number = slot - plan.first
-            failures[number] = missing(program.supplied[number], variables, program)
+            given = variables if len(failures) < MOST_COMPARED else {}
+            failures[number] = missing(program.supplied[number], given, program)
     reader = Reader(program, plan, store, slots)
     if failures or plan.has_origins:
         machine = Machine(program, slots, reader.balances)
@@ -262,13 +263,17 @@ def fetch_metadata(
         raise Failure(errors.MetadataQueryFailed(reason=_reason(problem))) from problem
 
 
+MOST_COMPARED = 20
+"""How many names are compared, for how many missing ones, to find out what was meant."""
+
+
 def missing(variable: Variable, given: Mapping[str, object], program: Program) -> Kind:
     """The error of a variable that was not given, with the name that may have been meant."""
     from difflib import get_close_matches
 
     declared = {other.name for other in program.supplied}
     unknown = [name for name in map(str, given) if name not in declared]
-    close = get_close_matches(variable.name, unknown, n=1)
+    close = get_close_matches(variable.name, unknown[:MOST_COMPARED], n=1)
     hint = f"`{close[0]}` was given: is it meant?" if close else ""
     return errors.MissingVariable(name=variable.name, type=variable.type, suggestion=hint)
 
