@@ -162,7 +162,9 @@ class _Checker:
         name = declaration.variable.name
         if declaration.type not in TYPES:
             few = len(self.diagnostics) < MOST_COMPARED
-            hint = (few and suggestion(declaration.type, TYPES)) or f"the types are {', '.join(TYPES)}"
+            hint = (
+                few and suggestion(declaration.type, TYPES)
+            ) or f"the types are {', '.join(TYPES)}"
             kind = errors.InvalidType(name=declaration.type, suggestion=hint)
             self.report(kind, declaration.type_span)
         if name in self.variables:

@@ -18,7 +18,7 @@ from numscript.runtime.result import ResolvedProgram, new_resolved
 from numscript.runtime.store import describe_key, is_scale
 from numscript.runtime.vm import Machine, stop
 from numscript.script import NOWHERE
-from numscript.values import READERS
+from numscript.values import MAX_BITS, MAX_DIGITS, READERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -192,7 +192,7 @@ class Reader:
             self.done = {(account, pattern, "")} | (self.done or set())
             for key, amount in answer.items():
                 if key[0] == account and is_scale(key[1], pattern[:-2]):
-                    if type(amount) is not int:
+                    if type(amount) is not int or amount.bit_length() > MAX_BITS:
                         raise Failure(errors.BalanceQueryFailed(reason=refusal(key, amount)))
                     self.balances.setdefault(key, amount)
 
@@ -217,7 +217,7 @@ def fetch_balances(
         answer = store.get_balances(query)
         for key in query:
             amount = answer.get(key, 0)
-            if type(amount) is not int:
+            if type(amount) is not int or amount.bit_length() > MAX_BITS:
                 raise TypeError(refusal(key, amount))
             balances[key] = amount
     except Exception as problem:
@@ -279,7 +279,9 @@ def missing(variable: Variable, given: Mapping[str, object], program: Program) -
 
 
 def refusal(key: BalanceKey, amount: object) -> str:
-    """What to say of an amount that a store gave and that is no int."""
+    """What to say of an amount that a store gave and that is no int, or too long."""
+    if type(amount) is int:
+        return f"the balance of {describe_key(key)} has more than {MAX_DIGITS} digits"
     given = f"{amount!r} ({type(amount).__name__})"
     return f"the balance of {describe_key(key)} is {given}, not an int"
 
