@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from numscript import errors
 from numscript.diagnostics import Failure
+from numscript.values import MAX_BITS, MAX_DIGITS
 
 MAX_SHIFT = 1000
 """The greatest difference of precisions that is converted, in decimals."""
@@ -60,4 +61,6 @@ def find_conversions(
         if units:
             conversions.append(Conversion(name, units))
             total += units * up // down
+            if total.bit_length() > MAX_BITS:
+                raise Failure(errors.AmountTooLarge(source=name, target=asset, limit=MAX_DIGITS))
     return conversions, total
