@@ -75,6 +75,13 @@ def add_portions(left: Portion, right: Portion) -> Portion:
     )
 
 
+def sum_text(portion: Portion) -> str:
+    """A sum of portions as a message can show it."""
+    if portion.denominator.bit_length() <= 200:
+        return str(portion)
+    return "less than 1" if portion.numerator < portion.denominator else "more than 1"
+
+
 Value: TypeAlias = str | int | Monetary | Portion
 """A value at run time: accounts, assets and strings are text; what a value is, its type tells."""
 

@@ -14,7 +14,7 @@ from numscript.analysis.constants import constant_portion, rest
 from numscript.diagnostics import Kind
 from numscript.prelude import WORLD
 from numscript.script import Span
-from numscript.values import Portion, add_portions
+from numscript.values import Portion, add_portions, sum_text
 
 if TYPE_CHECKING:
     from numscript.syntax import nodes
@@ -142,10 +142,10 @@ class Whole:
         elif missing > 0 and (self.remaining is not None or len(self.unknown) > 1):
             return
         elif missing > 0 and len(self.unknown) == 1:
-            fixed = errors.FixedPortionVariable(value=str(rest(self.sum)))
+            fixed = errors.FixedPortionVariable(value=sum_text(rest(self.sum)))
             self.report(fixed, self.unknown[0].span)
         else:
-            self.report(errors.InvalidAllotmentSum(sum=str(self.sum), reason=""), self.span)
+            self.report(errors.InvalidAllotmentSum(sum=sum_text(self.sum), reason=""), self.span)
 
 
 def address_text(address: nodes.Expression) -> str:
