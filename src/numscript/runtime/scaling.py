@@ -21,9 +21,14 @@ class Conversion(NamedTuple):
 
 
 def split_scale(asset: str) -> tuple[str, int]:
-    """An asset's name and its number of decimals: `USD/2` is USD and 2."""
+    """An asset's name and its number of decimals: `USD/2` is USD and 2.
+
+    What no ledger accepts counts as very fine, and so is never converted.
+    """
     name, _, decimals = asset.partition("/")
-    return name, int(decimals) if decimals else 0
+    if len(decimals) > 6 or not (decimals or "0").isdecimal():
+        return name, 10**7
+    return name, int(decimals or 0)
 
 
 def find_conversions(
