@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 Run: TypeAlias = "Callable[[Mapping[str, object], Store], ExecutionResult]"
 
+_MAX_INSTRUCTIONS = 5_000
 _MAX_LOOPS = 16
 _MAX_INDENT = 80
 _MAX_UNROLLED = 6
@@ -124,9 +125,12 @@ class _Block(NamedTuple):
 
 def translate(program: Program) -> Run | None:
     """The program as one function of variables and store, or None where the machine must do."""
+    if len(program.main.instructions) > _MAX_INSTRUCTIONS:
+        return None
     try:
         source = _Translator(program).source()
-    except Untranslatable:
+    except (Untranslatable, ValueError):
+        # A ValueError: a number is too long to be written.
         return None
     return load(program, source)
 
