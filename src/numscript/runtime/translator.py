@@ -106,8 +106,17 @@ def constant_entry(value: object) -> Entry:
 
 
 ZERO = literal(0)
-_LOCALS = ("b", "m", "f", "j", "out", "tx", "am", "printed")
-"""Balances, metadata read, funds, journal, postings, both kinds of metadata, what is printed."""
+_LOCALS = {
+    "b": "{}",  # balances
+    "m": "{}",  # metadata that was read
+    "done": "-1",  # the last read of balances
+    "f": "[]",  # funds
+    "j": "[]",  # journal
+    "out": "[]",  # postings
+    "tx": "{}",
+    "am": "{}",
+    "printed": "[]",
+}
 
 
 class Untranslatable(Exception):  # noqa: N818 - the machine takes over; nobody is told
@@ -172,7 +181,7 @@ class _Translator:
         self.sends_once = False
         self.joins = False
         self.tries = 0
-        self.fetched = False
+        self.reads: list[str] = []
         self.names = 0
         self.used: set[str] = set()
         self.probed: set[str] = set()
@@ -218,8 +227,7 @@ class _Translator:
         printed = "tuple(printed)" if "printed" in self.used else "()"
         metadata = ", ".join(name if name in self.used else "{}" for name in ("tx", "am"))
         self.emit(f"return new(ExecutionResult, ({postings}, {metadata}, {printed}))")
-        empty = {"b": "{}", "m": "{}", "tx": "{}", "am": "{}"}
-        setup = [f"    {name} = {empty.get(name, '[]')}" for name in _LOCALS if name in self.used]
+        setup = [f"    {name} = {empty}" for name, empty in _LOCALS.items() if name in self.used]
         lines = ["def run(given, store):", "    p = -1", *head, *setup, "    try:", *self.lines]
         lines += [
             "    except Failure as failure:",
@@ -625,12 +633,19 @@ class _Translator:
         keys = self.known_keys()
         if keys == "()":
             return
-        self.emit("p = -1")
         balances = self.use("b")
-        if not self.fetched and all(map(self.is_constant, self.program.balances)):
+        if not self.reads and all(map(self.is_constant, self.program.balances)):
+            self.emit("p = -1")
             self.emit(f"fetch(store, {keys}, {balances})")
-        else:
-            self.emit(f"read(store, {balances}, (), {keys})")
+            return
+        same = [str(number) for number, earlier in enumerate(self.reads) if earlier == keys]
+        if same:
+            # Since a read that knew of the same keys there is nothing more to ask for.
+            self.emit(f"if done not in ({', '.join(same)},):")
+            self.indent += 1
+        self.emit("p = -1")
+        self.emit(f"read(store, {balances}, (), {keys})")
+        self.indent -= bool(same)
 
     def do_metadata_read(self, at: int, first: int, _second: int) -> None:
         """Metadata, read as a type."""
@@ -664,8 +679,10 @@ class _Translator:
                 test += f" and {account.code} != {WORLD!r}"
             self.emit(f"if {test}:")
             self.emit(f"    p = {self.span_base + at}")
-            self.emit(f"    read(store, {self.use('b')}, ({key},), {self.known_keys()})")
-            self.fetched = True
+            keys = self.known_keys()
+            self.emit(f"    read(store, {self.use('b')}, ({key},), {keys})")
+            self.emit(f"    {self.use('done')} = {len(self.reads)}")
+            self.reads.append(keys)
         amount = self.new_name("n")
         self.emit(f"{amount} = {self.use('b')}.get({key}, 0)")
         return account, asset, amount
