@@ -63,7 +63,8 @@ class Kind:
     @property
     def message(self) -> str:
         """The kind in one sentence."""
-        return self.text.format_map(self.__dict__)
+        # By the class: some kinds have a field that is called `text` itself.
+        return type(self).text.format_map(self.__dict__)
 
     @property
     def hint(self) -> str:
