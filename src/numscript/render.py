@@ -127,12 +127,18 @@ def _marked_lines(diagnostic: Diagnostic, tone: str, color: bool) -> tuple[list[
         # The span ends before anything that can be seen on its last line.
         last = first._replace(line=last.line - 1, column=len(script.line(last.line - 1)))
     numbers = [first.line] if first.line == last.line else [first.line, last.line]
+    before = first.line
+    while before and not script.line(before).strip():
+        before -= 1
     margin = len(str(last.line + 1)) + 1
 
     def bar(number: str) -> str:
         return style(f"{number:>{margin}} |", "blue", color=color)
 
     lines = [bar("")]
+    if before != first.line and script.line(before):
+        # A blank line says nothing by itself: the last one with text goes with it.
+        lines.append(f"{bar(str(before + 1))} {_marked(script.line(before), 0, 0)[0]}")
     for number in numbers:
         text = script.line(number)
         start = first.column if number == first.line else len(text) - len(text.lstrip())
@@ -323,7 +329,7 @@ def _mismatch(mismatch: Mismatch, color: bool) -> str:
             *(row.cells[place] for place in columns),
             "-" if row.expected is None else str(row.expected),
             "-" if row.received is None else str(row.received),
-            row.word,
+            "moved" if row.word and mismatch.reordered else row.word,
         ]
         for row in mismatch.rows
     ]
