@@ -63,7 +63,6 @@ class Kind:
     @property
     def message(self) -> str:
         """The kind in one sentence."""
-        # By the class: some kinds have a field that is called `text` itself.
         return type(self).text.format_map(self.__dict__)
 
     @property
