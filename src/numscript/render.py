@@ -435,7 +435,7 @@ def program_dict(program: Program) -> dict[str, object]:
         "balances": [row._asdict() for row in program.balances],
         "metadata": [row._asdict() for row in program.metadata],
         "code": {
-            "bind": _instructions(program, program.bind),
+            "bind": _instructions(program, program.bind_code),
             "needs": _instructions(program, program.needs_code),
             "probes": [_instructions(program, probe) for probe in program.probes],
             "main": _instructions(program, program.main),

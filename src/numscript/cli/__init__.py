@@ -29,11 +29,11 @@ COMMANDS = {
 class LazyGroup(click.Group):
     """A group that knows the names of its commands, and imports one only to call it."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click calls it so
+    def list_commands(self, _invocation: click.Context) -> list[str]:
         """The names of the commands."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, _invocation: click.Context, cmd_name: str) -> click.Command | None:
         """A command by its name, or None."""
         if cmd_name not in COMMANDS:
             return None
@@ -42,37 +42,37 @@ class LazyGroup(click.Group):
         assert isinstance(found, click.Command)
         return found
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+    def format_commands(self, _invocation: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands in `--help`."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
     def resolve_command(
-        self, ctx: click.Context, args: list[str]
+        self, invocation: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that arguments name; for a name that is none, the one that is meant."""
-        if not ctx.resilient_parsing and args[0] not in COMMANDS and args[0][:1] != "-":
+        if not invocation.resilient_parsing and args[0] not in COMMANDS and args[0][:1] != "-":
             from difflib import get_close_matches
 
             close = get_close_matches(args[0], COMMANDS, n=1)
             meant = f"; is `{close[0]}` meant?" if close else ""
-            ctx.fail(f"there is no command `{args[0]}`{meant}")
-        return super().resolve_command(ctx, args)
+            invocation.fail(f"there is no command `{args[0]}`{meant}")
+        return super().resolve_command(invocation, args)
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, invocation: click.Context) -> Any:
         """Call the command; an interrupt ends it quietly."""
         for stream in (sys.stdout, sys.stderr):
             # A terminal or pipe that cannot show a character gets its escape instead.
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")
         try:
-            return super().invoke(ctx)
+            return super().invoke(invocation)
         except KeyboardInterrupt:
-            ctx.exit(130)
+            invocation.exit(130)
 
 
-def _set_color(ctx: click.Context, _parameter: click.Parameter, value: str) -> None:
-    ctx.color = {"always": True, "never": False}.get(value)
+def _set_color(invocation: click.Context, _parameter: click.Parameter, value: str) -> None:
+    invocation.color = {"always": True, "never": False}.get(value)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

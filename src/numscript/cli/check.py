@@ -14,7 +14,7 @@ from numscript.cli import console, files
 @console.output_option
 @click.pass_context
 def check(
-    context: click.Context,
+    invocation: click.Context,
     paths: tuple[str, ...],
     strict: bool,
     features: tuple[str, ...],
@@ -65,7 +65,7 @@ def check(
         console.show_problems(problems)
         if count:
             console.show(_summary(count, errors, warnings))
-    context.exit(2 if problems else int(errors > 0 or (strict and warnings > 0)))
+    invocation.exit(2 if problems else int(errors > 0 or (strict and warnings > 0)))
 
 
 def _summary(count: int, errors: int, warnings: int) -> str:

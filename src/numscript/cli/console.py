@@ -21,9 +21,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 def use_color(*, err: bool = False) -> bool:
     """Whether the output, or the error output, gets colours."""
-    context = click.get_current_context(silent=True)
-    if context is not None and context.color is not None:
-        return context.color
+    invocation = click.get_current_context(silent=True)
+    if invocation is not None and invocation.color is not None:
+        return invocation.color
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
@@ -72,8 +72,8 @@ class BadInput(click.ClickException):
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
-        context = click.get_current_context(silent=True)
-        self.as_json = context is not None and context.params.get("output") == "json"
+        invocation = click.get_current_context(silent=True)
+        self.as_json = invocation is not None and invocation.params.get("output") == "json"
         self.colored = use_color(err=True)
 
     def show(self, file: Any = None) -> None:
@@ -88,7 +88,7 @@ class BadInput(click.ClickException):
 
 
 def _check_features(
-    ctx: click.Context, param: click.Parameter, names: tuple[str, ...]
+    invocation: click.Context, param: click.Parameter, names: tuple[str, ...]
 ) -> tuple[str, ...]:
     """The names, if there are such flags."""
     for name in names:
@@ -96,12 +96,12 @@ def _check_features(
             from numscript.inputs import spelling
 
             known = spelling(name, FEATURES).replace("the keys are", "the flags are")
-            raise click.BadParameter(f"there is no feature flag `{name}`{known}", ctx, param)
+            raise click.BadParameter(f"there is no feature flag `{name}`{known}", invocation, param)
     return names
 
 
 def _complete_feature(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
+    _invocation: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """The flags that start so."""
     from click.shell_completion import CompletionItem

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _complete_code(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
+    _invocation: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """The codes that start so."""
     from click.shell_completion import CompletionItem

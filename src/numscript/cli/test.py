@@ -57,7 +57,7 @@ class Totals(NamedTuple):
 @console.output_option
 @click.pass_context
 def test(
-    context: click.Context,
+    invocation: click.Context,
     paths: tuple[str, ...],
     text: str,
     junit: str | None,
@@ -106,7 +106,7 @@ def test(
         console.show_problems(problems)
         if tested:
             _show_totals(totals)
-    context.exit(2 if problems else int(not totals.ok))
+    invocation.exit(2 if problems else int(not totals.ok))
 
 
 def _spec_files(paths: tuple[str, ...], problems: list[str]) -> Iterator[str]:

@@ -56,8 +56,12 @@ def test_init(script: str, stdout: bool, features: tuple[str, ...]) -> None:
         _exists(target)
     try:
         compile(text, features)
+    except NumscriptError as error:
+        console.fail(error, "pretty")
+    try:
         specs = invent_specs(text, features)
     except NumscriptError as error:
+        console.note("no inputs were found with which the script runs; the last try ended so:")
         console.fail(error, "pretty")
     content = json.dumps(specs, indent=2, ensure_ascii=False)
     if stdout:
@@ -130,13 +134,14 @@ class _Invention:
         self.metadata: dict[str, dict[str, str]] = {}
         self.portions = list(PORTIONS)
         self.asset = ASSET
+        self.named: dict[str, str] = {}
+        self.checked = self._check()
         self.store = _Funder(self.amounts, self.metadata)
 
     def run(self) -> ExecutionResult:
         """Run the script until it runs through. Raises the error that cannot be helped."""
         from numscript import ExecutionError, compile  # noqa: A004
 
-        self.checked = self._check()
         for attempt in range(ATTEMPTS):
             self.store = _Funder(self.amounts, self.metadata)
             program = compile(self.script, self.features)
@@ -169,7 +174,7 @@ class _Invention:
         for name, declaration in self.checked.variables.items():
             if declaration.origin is None:
                 variables[name] = self._value(declaration.type, name)
-        return {**variables, **self._forced_portions()}
+        return {**variables, **self._forced_portions(), **self.named}
 
     def _value(self, kind: str, name: str) -> str:
         """A value of a type for what bears a name."""
@@ -218,6 +223,9 @@ class _Invention:
                 self.metadata.setdefault(kind.account, {})[kind.key] = value
             case errors.InvalidAllotmentSum() if len(self.portions) > 1:
                 del self.portions[0]
+            case errors.InvalidColor() if kind.name in self.checked.variables:
+                # Text variables are called by their own name, which is no colour.
+                self.named[kind.name] = "RED"
             case errors.AssetMismatch() if self.asset == ASSET:
                 self.asset = kind.expected if kind.expected != ASSET else kind.got
             case _:
