@@ -37,8 +37,6 @@ def read_text(path: str) -> str:
     except OSError as problem:
         reason = (problem.strerror or str(problem)).lower()
         raise BadInput(f"{name}: it cannot be read: {reason}") from None
-    except ValueError:
-        raise BadInput(f"{name!r}: this is not the name of a file") from None
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as problem:
