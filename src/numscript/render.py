@@ -161,6 +161,8 @@ def _marked(text: str, start: int, end: int) -> tuple[str, tuple[str, str]]:
         columns.append(at + (len(cell) if character == "\t" else _columns(character)))
     start = min(start, len(cells))
     end = min(max(end, start), len(cells))
+    while start and start < len(cells) and columns[start] == columns[start + 1]:
+        start -= 1  # an accent is shown with the letter that it stands on
     left, right = 0, len(cells)
     if columns[-1] > LINE_WIDTH:
         # Too long to be shown whole: a window around where the span starts.

@@ -30,7 +30,7 @@ def _complete_code(
 
 
 @click.command(short_help="Explain an error or warning by its code.")
-@click.argument("name", metavar="CODE", required=False, shell_complete=_complete_code)
+@click.argument("name", metavar="[CODE]", required=False, shell_complete=_complete_code)
 @click.option("--list", "all_of_them", is_flag=True, help="List all errors and warnings.")
 @console.output_option
 def explain(name: str | None, all_of_them: bool, output: str) -> None:

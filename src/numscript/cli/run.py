@@ -41,8 +41,8 @@ def run(
 ) -> None:
     """Run SCRIPT and show its postings and metadata. Nothing is written anywhere.
 
-    SCRIPT and the files may be `-`, standard input. What --var gives comes before --vars, and
-    single files come before --inputs, key by key.
+    SCRIPT and the files may be `-`, standard input. Key by key, --var overrides --vars, and the
+    single files override --inputs.
 
     \b
     Examples:
@@ -143,12 +143,13 @@ def _warn_of_variable(name: str, declared: list[str]) -> None:
     console.note(f"the script declares no variable `{name}`{meant}", word="warning")
 
 
-def _warn_of_flags(features: tuple[str, ...]) -> None:
+def _warn_of_flags(names: tuple[str, ...]) -> None:
+    """Say of feature flags from a file that do not exist; they switch nothing on."""
     from difflib import get_close_matches
 
     from numscript.prelude import FEATURES
 
-    for name in features:
+    for name in names:
         if name not in FEATURES:
             close = get_close_matches(name, FEATURES, n=1)
             meant = f"; is `{close[0]}` meant?" if close else ""
