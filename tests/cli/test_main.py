@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -122,3 +123,36 @@ def test_an_interrupt_ends_it_quietly() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no pseudo-terminals on Windows")
+def test_a_terminal_gets_colours_and_is_told_how_far_a_long_run_is(folder: Path) -> None:
+    import pty
+
+    for number in range(30):
+        (folder / f"{number}.num").write_text("fail" if number == 29 else "", "utf-8")
+        (folder / f"{number}.num.specs.json").write_text('{"testCases": [{"it": "x"}]}', "utf-8")
+    program = (
+        "import numscript.cli.test as command; command.PATIENCE = -1;"
+        "from numscript.cli import main; main(['test', '.'])"
+    )
+    leader, follower = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm"}
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=follower, stderr=follower, env=environment
+    ) as process:
+        os.close(follower)
+        shown = b""
+        while True:
+            try:
+                part = os.read(leader, 4096)
+            except OSError:
+                break
+            if not part:
+                break
+            shown += part
+    os.close(leader)
+    assert process.returncode == 1
+    assert b"\r0 of 30 files" in shown
+    assert b"\x1b[K\x1b[1m29.num.specs.json" in shown
+    assert b"\x1b[31m1 failed\x1b[0m, \x1b[32m29 passed\x1b[0m" in shown

@@ -80,7 +80,10 @@ def test(
     """
     tested: list[TestedFile] = []
     problems: list[str] = []
-    for path in _with_progress(list(_spec_files(paths or (".",), problems)), output):
+    found = list(_spec_files(paths or (".",), problems))
+    progress = _Progress(len(found), output)
+    for number, path in enumerate(found):
+        progress.say(number)
         try:
             done = _run(path, text)
         except console.BadInput as problem:
@@ -88,8 +91,10 @@ def test(
             continue
         if done is not None:
             tested.append(done)
-            if output == "pretty":
+            if output == "pretty" and (verbose or not done.result.ok):
+                progress.erase()
                 _show_file(done, verbose)
+    progress.erase()
     if not tested and not problems:
         place = ", ".join(paths or (".",))
         if text:
@@ -138,20 +143,29 @@ def _run(path: str, text: str) -> TestedFile | None:
     return TestedFile(path, script_path, result, time.perf_counter() - start)
 
 
-def _with_progress(paths: list[str], output: str) -> Iterator[str]:
-    """The paths; on a terminal a run that takes long says how far it is."""
-    watched = output == "pretty" and sys.stderr.isatty() and sys.stdout.isatty()
-    began = said = time.monotonic()
-    for number, path in enumerate(paths):
-        now = time.monotonic()
-        if watched and now - began > PATIENCE and now - said > 0.1:
-            said = now
-            click.echo(f"\r{number} of {len(paths)} files", err=True, nl=False)
+class _Progress:
+    """On a terminal, a line that says how far a run is that takes long."""
+
+    def __init__(self, total: int, output: str) -> None:
+        self.total = total
+        self.watched = output == "pretty" and sys.stderr.isatty() and sys.stdout.isatty()
+        self.next = time.monotonic() + PATIENCE
+        self.shown = False
+
+    def say(self, number: int) -> None:
+        """Say how many files are done, not too often."""
+        if self.watched and time.monotonic() > self.next:
+            self.next = time.monotonic() + 0.1
+            self.shown = True
+            click.echo(f"\r{number} of {self.total} files", err=True, nl=False)
             sys.stderr.flush()
-            yield path
+
+    def erase(self) -> None:
+        """Take the line away, before something else is printed."""
+        if self.shown:
+            self.shown = False
             click.echo("\r\x1b[K", err=True, nl=False, color=True)
-        else:
-            yield path
+            sys.stderr.flush()
 
 
 def _totals(tested: list[TestedFile]) -> Totals:
@@ -169,8 +183,6 @@ def _show_file(done: TestedFile, verbose: bool) -> None:
     from numscript import render
     from numscript.specs import Status
 
-    if done.result.ok and not verbose:
-        return
     color = console.use_color()
     lines = [render.style(render.visible(done.specs), "bold", color=color)]
     words = {
