@@ -156,3 +156,17 @@ def test_a_terminal_gets_colours_and_is_told_how_far_a_long_run_is(folder: Path)
     assert b"\r0 of 30 files" in shown
     assert b"\x1b[K\x1b[1m29.num.specs.json" in shown
     assert b"\x1b[31m1 failed\x1b[0m, \x1b[32m29 passed\x1b[0m" in shown
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_output_that_cannot_be_written_gives_one_sentence() -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "numscript", "explain"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr == "error: the output cannot be written: no space left on device\n"

@@ -6,7 +6,10 @@ cannot be read, 130 interrupted.
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -60,7 +63,7 @@ class LazyGroup(click.Group):
         return super().resolve_command(invocation, args)
 
     def invoke(self, invocation: click.Context) -> Any:
-        """Call the command; an interrupt ends it quietly."""
+        """Call the command; an interrupt ends it quietly, a full disk with a sentence."""
         for stream in (sys.stdout, sys.stderr):
             # A terminal or pipe that cannot show a character gets its escape instead.
             if hasattr(stream, "reconfigure"):
@@ -69,6 +72,20 @@ class LazyGroup(click.Group):
             return super().invoke(invocation)
         except KeyboardInterrupt:
             invocation.exit(130)
+        except OSError as problem:
+            if problem.errno == errno.EPIPE:
+                raise  # click ends the program without a word
+            from numscript.cli.console import BadInput
+
+            _discard_output()
+            reason = (problem.strerror or str(problem)).lower()
+            raise BadInput(f"the output cannot be written: {reason}") from None
+
+
+def _discard_output() -> None:
+    """Let what is left of the output go nowhere, or its writing would fail once more at the end."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _set_color(invocation: click.Context, _parameter: click.Parameter, value: str) -> None:
