@@ -63,7 +63,7 @@ class Kind:
     @property
     def message(self) -> str:
         """The kind in one sentence."""
-        return self.text.format_map(self.__dict__)
+        return type(self).text.format_map(self.__dict__)
 
     @property
     def hint(self) -> str:
