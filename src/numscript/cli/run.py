@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from numscript.cli import console, files
+from numscript.prelude import FEATURES
 
 if TYPE_CHECKING:
     from numscript.inputs import Inputs
 
 JSON_FILE = click.Path(allow_dash=True)
+WARNING = "warning"
 
 
 @click.command(short_help="Run a script and show what it does.")
@@ -27,6 +30,7 @@ JSON_FILE = click.Path(allow_dash=True)
     type=JSON_FILE,
     help="All of these in one file, and `featureFlags`. Default: SCRIPT.inputs.json, if there.",
 )
+@click.option("--no-cache", is_flag=True, help="Compile anew; keep nothing on disk.")
 @console.feature_option
 @console.output_option
 def run(
@@ -36,6 +40,7 @@ def run(
     balances: str | None,
     metadata: str | None,
     combined: str | None,
+    no_cache: bool,
     features: tuple[str, ...],
     output: str,
 ) -> None:
@@ -56,8 +61,11 @@ def run(
       --balances  [{"account": "alice", "asset": "USD/2", "amount": 1000}]
       --metadata  {"orders:1": {"seller": "users:42"}}
       --inputs    {"variables": ..., "balances": ..., "metadata": ..., "featureFlags": [...]}
+
+    Compiled scripts are kept in the user's cache folder, or in NUMSCRIPT_CACHE_DIR.
     """
-    from numscript import NumscriptError, compile, render  # noqa: A004
+    from numscript.cli.cache import compile_script
+    from numscript.diagnostics import NumscriptError
 
     files.only_one_stdin(script, variables, balances, metadata, combined)
     text = files.read_script(script)
@@ -65,7 +73,7 @@ def run(
     named = _named_values(pairs)
     inputs.variables.update(named)
     try:
-        program = compile(text, (*inputs.features, *features))
+        program = compile_script(text, (*inputs.features, *features), use_cache=not no_cache)
         for name in named.keys() - program.variables.keys():
             _warn_of_variable(name, list(program.variables))
         result = program.run(inputs.variables, inputs.store)
@@ -74,6 +82,8 @@ def run(
     if output == "json":
         click.echo(result.to_json())
     else:
+        from numscript import render
+
         console.show(render.result(result, color=console.use_color()))
 
 
@@ -136,21 +146,20 @@ def _named_values(pairs: tuple[str, ...]) -> dict[str, str]:
 
 
 def _warn_of_variable(name: str, declared: list[str]) -> None:
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, declared, n=1)
-    meant = f"; is `{close[0]}` meant?" if close else ""
-    console.note(f"the script declares no variable `{name}`{meant}", word="warning")
+    console.note(f"the script declares no variable `{name}`{_meant(name, declared)}", word=WARNING)
 
 
 def _warn_of_flags(names: tuple[str, ...]) -> None:
     """Say of feature flags from a file that do not exist; they switch nothing on."""
-    from difflib import get_close_matches
-
-    from numscript.prelude import FEATURES
-
     for name in names:
         if name not in FEATURES:
-            close = get_close_matches(name, FEATURES, n=1)
-            meant = f"; is `{close[0]}` meant?" if close else ""
-            console.note(f"there is no feature flag `{name}`{meant}", word="warning")
+            meant = _meant(name, FEATURES)
+            console.note(f"there is no feature flag `{name}`{meant}", word=WARNING)
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    """The known name that is spelled most like this one, as the end of a sentence."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, known, n=1)
+    return f"; is `{close[0]}` meant?" if close else ""
