@@ -11,22 +11,26 @@ Amounts are integers in the asset's smallest unit: `USD/2 100` is one dollar.
 
 from __future__ import annotations
 
-from numscript.diagnostics import (
-    CheckError,
-    Diagnostic,
-    ExecutionError,
-    Kind,
-    NumscriptError,
-    ParseError,
-    Severity,
-)
-from numscript.embedding import Program, check, compile  # noqa: A004 - as `re.compile`
-from numscript.prelude import BUILTINS, FEATURES, Type
-from numscript.runtime.result import ExecutionResult, Needs, Posting, ResolvedProgram
-from numscript.runtime.store import BalanceKey, StaticStore, Store
-from numscript.runtime.vm import execute
-from numscript.script import Limits, Position, Script, Span
-from numscript.values import Account, Asset, Monetary, Portion
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from numscript.diagnostics import (
+        CheckError,
+        Diagnostic,
+        ExecutionError,
+        Kind,
+        NumscriptError,
+        ParseError,
+        Severity,
+    )
+    from numscript.embedding import Program, check, compile  # noqa: A004 - as `re.compile`
+    from numscript.prelude import BUILTINS, FEATURES, Type
+    from numscript.runtime.result import ExecutionResult, Needs, Posting, ResolvedProgram
+    from numscript.runtime.store import BalanceKey, StaticStore, Store
+    from numscript.runtime.vm import execute
+    from numscript.script import Limits, Position, Script, Span
+    from numscript.values import Account, Asset, Monetary, Portion
 
 __version__ = "0.1.0"
 
@@ -61,3 +65,38 @@ __all__ = [
     "compile",
     "execute",
 ]
+
+_HOMES = {
+    "diagnostics": (
+        "CheckError",
+        "Diagnostic",
+        "ExecutionError",
+        "Kind",
+        "NumscriptError",
+        "ParseError",
+        "Severity",
+    ),
+    "embedding": ("Program", "check", "compile"),
+    "prelude": ("BUILTINS", "FEATURES", "Type"),
+    "runtime.result": ("ExecutionResult", "Needs", "Posting", "ResolvedProgram"),
+    "runtime.store": ("BalanceKey", "StaticStore", "Store"),
+    "runtime.vm": ("execute",),
+    "script": ("Limits", "Position", "Script", "Span"),
+    "values": ("Account", "Asset", "Monetary", "Portion"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first asked for, so that `import numscript` costs nothing."""
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names, and those of the module."""
+    return sorted({*globals(), *__all__})

@@ -93,7 +93,13 @@ class StaticStore:
 
     def get_metadata(self, query: MetadataQuery) -> Mapping[str, Mapping[str, str]]:
         """All metadata of the accounts asked for."""
-        return {account: self.metadata[account] for account in query if account in self.metadata}
+        metadata = self.metadata
+        answer: dict[str, Mapping[str, str]] = {}
+        for account in query:
+            items = metadata.get(account)
+            if items is not None:
+                answer[account] = items
+        return answer
 
 
 def is_scale(asset: str, base: str) -> bool:
