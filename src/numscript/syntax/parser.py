@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from numscript import errors, values
@@ -489,18 +490,19 @@ def parse(script: Script, limits: Limits = LIMITS) -> Parsed:
     def report(kind: Kind, start: int, end: int) -> None:
         if len(diagnostics) < limits.errors:
             diagnostics.append(Diagnostic(kind, Span(start, end), script, kind.severity))
-        elif len(diagnostics) == limits.errors:
+        else:
             many = errors.TooManyErrors(limit=limits.errors)
             diagnostics.append(Diagnostic(many, Span(start, end), script, many.severity))
+            raise _TooManyErrors
 
     length = len(script.text)
     if length > limits.length:
         report(errors.ScriptTooLong(length=length, limit=limits.length), 0, 0)
         return Parsed(script, _EMPTY, Tokens([], [], [], []), tuple(diagnostics))
-    tokens = tokenize(script, report)
-    if len(diagnostics) > limits.errors:
-        program = _EMPTY
-    else:
+    tokens = Tokens([], [], [], [])
+    program = _EMPTY
+    with suppress(_TooManyErrors):
+        tokens = tokenize(script, report)
         program = _Driver(script, tokens, report, limits).run()
     if diagnostics:
         diagnostics.sort(key=lambda diagnostic: diagnostic.span)
@@ -509,6 +511,10 @@ def parse(script: Script, limits: Limits = LIMITS) -> Parsed:
 
 
 _EMPTY = nodes.Program(0, 0, None, None, ())
+
+
+class _TooManyErrors(Exception):  # noqa: N818 - it only ends the reading
+    """The rest of the script is not read."""
 
 
 def _joined(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
