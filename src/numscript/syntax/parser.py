@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 from numscript import errors, values
@@ -501,9 +500,11 @@ def parse(script: Script, limits: Limits = LIMITS) -> Parsed:
         return Parsed(script, _EMPTY, Tokens([], [], [], []), tuple(diagnostics))
     tokens = Tokens([], [], [], [])
     program = _EMPTY
-    with suppress(_TooManyErrors):
+    try:  # noqa: SIM105 - importing contextlib takes longer than most scripts
         tokens = tokenize(script, report)
         program = _Driver(script, tokens, report, limits).run()
+    except _TooManyErrors:
+        pass
     if diagnostics:
         diagnostics.sort(key=lambda diagnostic: diagnostic.span)
         diagnostics = _joined(diagnostics)
