@@ -500,7 +500,7 @@ def parse(script: Script, limits: Limits = LIMITS) -> Parsed:
         return Parsed(script, _EMPTY, Tokens([], [], [], []), tuple(diagnostics))
     tokens = Tokens([], [], [], [])
     program = _EMPTY
-    try:  # noqa: SIM105 - importing contextlib takes longer than most scripts
+    try:
         tokens = tokenize(script, report)
         program = _Driver(script, tokens, report, limits).run()
     except _TooManyErrors:
