@@ -1,0 +1,2 @@
+def disassembled(script):
+    return ""
