@@ -83,7 +83,7 @@ class UnterminatedString(Kind):
     """A string has no closing quote on its line.
 
     ```numscript
-    set_tx_meta("kind, "sale")
+    set_tx_meta("kind", "sale)
     ```
 
     Close the string with a `"` before the line ends.
@@ -160,6 +160,8 @@ class NumberTooLong(Kind):
     import numscript
     numscript.compile("set_tx_meta(\\"n\\", " + "9" * 5000 + ")")
     ```
+
+    No amount of money is that long: look for digits that were pasted by mistake.
     """
 
     code = "NUM108"
@@ -175,10 +177,10 @@ class TooManyErrors(Kind):
 
     ```python
     import numscript
-    numscript.compile("send send )\\n" * 500)
+    numscript.compile("send )", limits=numscript.Limits(errors=0))
     ```
 
-    Mend the first errors; the others often vanish with them.
+    Mend the first errors; the others often vanish with them. `Limits.errors` is 100 if not set.
     """
 
     code = "NUM109"
@@ -517,11 +519,16 @@ class RemainingIsNotLast(Kind):
     """`remaining` is not the last clause of its allotment.
 
     ```numscript
+    vars {
+      portion $fee
+      portion $tax
+    }
     send [USD/2 100] (
       source = @alice
       destination = {
         remaining to @bob
-        1/2 to @carol
+        $fee to @fees
+        $tax to @taxes
       }
     )
     ```
@@ -541,6 +548,8 @@ class UnreachableStatement(Kind):
     fail
     set_tx_meta("kind", "sale")
     ```
+
+    Take the statement away, or the `fail` before it.
     """
 
     code = "NUM309"
@@ -587,6 +596,8 @@ class NegativeAmount(Kind):
       destination = @bob
     )
     ```
+
+    To move funds the other way, exchange the source and the destination.
     """
 
     code = "NUM402"
@@ -782,6 +793,8 @@ class InvalidNumber(Kind):
     ```json
     {"variables": {"count": "ten"}}
     ```
+
+    Give decimal digits, such as `10` or `-10`, without blanks, `_` or a decimal point.
     """
 
     code = "NUM410"
@@ -809,6 +822,8 @@ class InvalidPortion(Kind):
     ```json
     {"variables": {"fee": "101%"}}
     ```
+
+    Give a fraction such as `1/3`, or a percentage such as `12.5%`.
     """
 
     code = "NUM411"
@@ -904,6 +919,8 @@ class MetadataNotFound(Kind):
       destination = $seller
     )
     ```
+
+    Set the key on the account before the script is run, or look for a misspelt account or key.
     """
 
     code = "NUM415"
@@ -1004,6 +1021,8 @@ class DivideByZero(Kind):
       }
     )
     ```
+
+    Where a variable stands below the line, have the caller give another number.
     """
 
     code = "NUM419"
@@ -1044,6 +1063,8 @@ class UnknownScalingAccount(Kind):
       destination = @bob
     )
     ```
+
+    Scale an account that holds the asset in some precision.
     """
 
     code = "NUM421"
@@ -1066,6 +1087,8 @@ class BalanceQueryFailed(Kind):
     text = "send [USD/2 1] ( source = @a destination = @b )"
     numscript.compile(text).run({}, Broken())
     ```
+
+    The reason names what the store raised, and the error's `__cause__` is that exception.
     """
 
     code = "NUM422"
@@ -1088,6 +1111,8 @@ class MetadataQueryFailed(Kind):
     text = 'vars { string $s = meta(@a, "k") } set_tx_meta("s", $s)'
     numscript.compile(text).run({}, Broken())
     ```
+
+    The reason names what the store raised, and the error's `__cause__` is that exception.
     """
 
     code = "NUM423"
@@ -1103,6 +1128,8 @@ class ScriptFailed(Kind):
     ```numscript
     fail
     ```
+
+    The author of the script meant it to stop here: nothing is posted.
     """
 
     code = "NUM424"
@@ -1146,6 +1173,8 @@ class AmountTooLarge(Kind):
     ```json
     {"balances": [{"account": "alice", "asset": "USD", "amount": 1}]}
     ```
+
+    Use precisions of the asset that lie within 1,000 decimals of each other.
     """
 
     code = "NUM426"

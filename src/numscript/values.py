@@ -19,6 +19,8 @@ from numscript.prelude import Type
 
 MAX_DIGITS = 4000
 """The longest whole number that is read, in digits. CPython itself prints up to 4,300."""
+MAX_BITS = MAX_DIGITS * 3322 // 1000
+"""The same for numbers that come as ints: their digits are not counted, for that is slow."""
 
 
 class Account(str):
@@ -73,6 +75,13 @@ def add_portions(left: Portion, right: Portion) -> Portion:
     )
 
 
+def sum_text(portion: Portion) -> str:
+    """A sum of portions as a message can show it."""
+    if portion.denominator.bit_length() <= 200:
+        return str(portion)
+    return "less than 1" if portion.numerator < portion.denominator else "more than 1"
+
+
 Value: TypeAlias = str | int | Monetary | Portion
 """A value at run time: accounts, assets and strings are text; what a value is, its type tells."""
 
@@ -95,6 +104,14 @@ def read_digits(digits: str) -> int:
     return int(digits)
 
 
+def held(number: int) -> int:
+    """A number that came as an int, if it is not too long. Raises Failure(NumberTooLong)."""
+    if number.bit_length() > MAX_BITS:
+        digits = number.bit_length() * 1233 // 4096 + 1
+        raise Failure(errors.NumberTooLong(digits=digits, limit=MAX_DIGITS))
+    return number
+
+
 def percentage(text: str) -> Portion:
     """The portion that a percentage without its `%` stands for: `12.5` is 1/8."""
     whole, _, decimals = text.partition(".")
@@ -104,7 +121,7 @@ def percentage(text: str) -> Portion:
 def read_number(value: object) -> int:
     """A number from an int or from decimal digits with an optional sign."""
     if isinstance(value, int) and not isinstance(value, bool):
-        return value
+        return held(value)
     if isinstance(value, str):
         if _is_number(value) is None:
             raise Failure(errors.InvalidNumber(text=value))
@@ -143,7 +160,7 @@ def read_portion(value: object) -> Portion:
         portion = _portion_from_text(value)
     elif (isinstance(value, Portion) or _is_rational(value)) and not isinstance(value, bool):
         rational: Any = value
-        portion = Portion.of(int(rational.numerator), int(rational.denominator))
+        portion = Portion.of(held(int(rational.numerator)), held(int(rational.denominator)))
     else:
         raise _wrong(Type.PORTION, value)
     if not 0 <= portion.numerator <= portion.denominator:
@@ -168,7 +185,7 @@ def read_monetary(value: object) -> Monetary:
         return Monetary(read_asset(value.asset), read_number(value.amount))
     if isinstance(value, Mapping):
         if set(value) != {"asset", "amount"}:
-            raise Failure(errors.InvalidMonetary(text=str(dict(value))))
+            raise Failure(errors.InvalidMonetary(text=_shown(value)))
         number = read_number(value["amount"])
         return Monetary(read_asset(value["asset"]), number)
     raise _wrong(Type.MONETARY, value)
@@ -214,9 +231,15 @@ def _is_rational(value: object) -> bool:
     return hasattr(value, "numerator") and hasattr(value, "denominator")
 
 
+def _shown(value: object) -> str:
+    """A value as a message can show it, whatever it is."""
+    try:
+        shown = repr(value)
+    except Exception:
+        return "a value that cannot be shown"
+    return shown if len(shown) <= 60 else shown[:57] + "..."
+
+
 def _wrong(expected: Type, value: object) -> Failure:
-    shown = repr(value)
-    if len(shown) > 60:
-        shown = shown[:57] + "..."
-    given = f"{shown} ({type(value).__name__})"
+    given = f"{_shown(value)} ({type(value).__name__})"
     return Failure(errors.InvalidVariable(expected=str(expected), given=given))

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 ANY, ACCOUNT, ASSET = Type.ANY, Type.ACCOUNT, Type.ASSET
 MONETARY, NUMBER, PORTION, STRING = Type.MONETARY, Type.NUMBER, Type.PORTION, Type.STRING
 _SUMMABLE = (NUMBER, MONETARY)
+MOST_COMPARED = 200
+"""How many names, and how many findings, are searched for what was meant: it takes its time."""
 _CASTABLE = (ACCOUNT, NUMBER, STRING, ANY)
 
 
@@ -41,7 +43,9 @@ def suggestion(name: str, known: Collection[str], form: str = "`{}`") -> str:
     """A hint at the known name that is spelled most like this one, or nothing."""
     from difflib import get_close_matches
 
-    close = get_close_matches(name, known, n=1, cutoff=0.6)
+    if len(known) > MOST_COMPARED or len(name) > MOST_COMPARED:
+        return ""
+    close = get_close_matches(name, known, n=1)
     return f"did you mean {form.format(close[0])}?" if close else ""
 
 
@@ -149,14 +153,18 @@ class _Checker:
         """Flags that the script switches on must exist."""
         for flag in declaration.flags:
             if flag.string not in FEATURES:
-                hint = suggestion(flag.string, FEATURES, '`"{}"`')
+                few = len(self.diagnostics) < MOST_COMPARED
+                hint = suggestion(flag.string, FEATURES, '`"{}"`') if few else ""
                 self.report(errors.InvalidFeature(name=flag.string, suggestion=hint), flag.span)
 
     def check_declaration(self, declaration: nodes.VarDeclaration) -> None:
         """A variable of a known type, with a name of its own and an origin of its type."""
         name = declaration.variable.name
         if declaration.type not in TYPES:
-            hint = suggestion(declaration.type, TYPES) or f"the types are {', '.join(TYPES)}"
+            few = len(self.diagnostics) < MOST_COMPARED
+            hint = (
+                few and suggestion(declaration.type, TYPES)
+            ) or f"the types are {', '.join(TYPES)}"
             kind = errors.InvalidType(name=declaration.type, suggestion=hint)
             self.report(kind, declaration.type_span)
         if name in self.variables:
@@ -388,7 +396,8 @@ class _Checker:
         name = variable.name
         declaration = self.variables.get(name)
         if declaration is None:
-            hint = suggestion(name, self.variables, "`${}`") or "declare it in `vars`"
+            few = len(self.diagnostics) < MOST_COMPARED
+            hint = (few and suggestion(name, self.variables, "`${}`")) or "declare it in `vars`"
             self.report(errors.UnboundVariable(name=name, suggestion=hint), variable.span)
             return ANY
         self.uses[id(variable)] = declaration
@@ -471,7 +480,8 @@ class _Checker:
         """Say that a function does not exist, or not in this place."""
         builtin = BUILTINS.get(call.name)
         if builtin is None:
-            hint = suggestion(call.name, BUILTINS)
+            few = len(self.diagnostics) < MOST_COMPARED
+            hint = suggestion(call.name, BUILTINS) if few else ""
             place = ""
         elif builtin.statement:
             hint = f"`{call.name}` is a statement of its own"

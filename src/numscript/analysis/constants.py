@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import lcm
+
 from numscript.syntax import nodes
 from numscript.values import Portion, percentage
 
@@ -34,6 +37,13 @@ def constant_portion(expression: nodes.Expression) -> Portion | None:
         if denominator and numerator is not None:
             return Portion.of(numerator, denominator)
     return None
+
+
+def sum_portions(portions: Sequence[Portion]) -> Portion:
+    """The exact sum of portions, over one denominator: much faster than one by one."""
+    denominator = lcm(*(portion.denominator for portion in portions))
+    numerators = (p.numerator * (denominator // p.denominator) for p in portions)
+    return Portion.of(sum(numerators), denominator)
 
 
 def rest(portion: Portion) -> Portion:

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numscript import errors
-from numscript.analysis.constants import constant_portion, rest
+from numscript.analysis.constants import constant_portion, rest, sum_portions
 from numscript.diagnostics import Kind
 from numscript.prelude import WORLD
 from numscript.script import Span
-from numscript.values import Portion, add_portions
+from numscript.values import Portion, sum_text
 
 if TYPE_CHECKING:
     from numscript.syntax import nodes
@@ -111,7 +111,7 @@ class Whole:
         self.report = report
         self.span = span
         self.left = clauses
-        self.sum = Portion(0, 1)
+        self.known: list[Portion] = []
         self.unknown: list[nodes.Expression] = []
         self.remaining: Span | None = None
 
@@ -129,11 +129,12 @@ class Whole:
         if portion is None:
             self.unknown.append(value)
         else:
-            self.sum = add_portions(self.sum, portion)
+            self.known.append(portion)
 
     def close(self) -> None:
         """The end of the allotment: do the portions make a whole?"""
-        missing = rest(self.sum).numerator
+        total = sum_portions(self.known)
+        missing = rest(total).numerator
         if missing == 0:
             for value in self.unknown:
                 self.report(errors.FixedPortionVariable(value="0"), value.span)
@@ -142,10 +143,10 @@ class Whole:
         elif missing > 0 and (self.remaining is not None or len(self.unknown) > 1):
             return
         elif missing > 0 and len(self.unknown) == 1:
-            fixed = errors.FixedPortionVariable(value=str(rest(self.sum)))
+            fixed = errors.FixedPortionVariable(value=sum_text(rest(total)))
             self.report(fixed, self.unknown[0].span)
         else:
-            self.report(errors.InvalidAllotmentSum(sum=str(self.sum), reason=""), self.span)
+            self.report(errors.InvalidAllotmentSum(sum=sum_text(total), reason=""), self.span)
 
 
 def address_text(address: nodes.Expression) -> str:

@@ -35,7 +35,7 @@ from numscript.diagnostics import CheckError, Kind, ParseError
 from numscript.prelude import BUILTINS, Type
 from numscript.script import Span
 from numscript.syntax import nodes
-from numscript.values import Monetary, Portion, is_asset, is_color
+from numscript.values import MAX_BITS, Monetary, Portion, is_asset, is_color
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -732,6 +732,8 @@ def _constant_allotment(clauses: Sequence[nodes.Allotment]) -> Allotment | None:
     if portions.count(None) > 1:
         return None
     denominator = lcm(*(portion.denominator for portion in portions if portion is not None))
+    if denominator.bit_length() > MAX_BITS:
+        return None
     shares = [
         0 if portion is None else portion.numerator * (denominator // portion.denominator)
         for portion in portions

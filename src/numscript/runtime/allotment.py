@@ -8,7 +8,7 @@ from math import lcm
 from numscript import errors
 from numscript.bytecode.program import Allotment
 from numscript.diagnostics import Failure
-from numscript.values import Portion
+from numscript.values import Portion, sum_text
 
 
 def make_allotment(portions: Sequence[Portion], remaining: int) -> Allotment:
@@ -23,7 +23,7 @@ def make_allotment(portions: Sequence[Portion], remaining: int) -> Allotment:
     if missing < 0 or (missing and not remaining) or (shares and min(shares) < 0):
         total = Portion.of(denominator - missing, denominator)
         reason = ", and one is negative" if shares and min(shares) < 0 else ""
-        raise Failure(errors.InvalidAllotmentSum(sum=str(total), reason=reason))
+        raise Failure(errors.InvalidAllotmentSum(sum=sum_text(total), reason=reason))
     if remaining:
         shares.insert(remaining - 1, missing)
     return Allotment(tuple(shares), denominator)

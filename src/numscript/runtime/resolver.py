@@ -18,7 +18,7 @@ from numscript.runtime.result import ResolvedProgram, new_resolved
 from numscript.runtime.store import describe_key, is_scale
 from numscript.runtime.vm import Machine, stop
 from numscript.script import NOWHERE
-from numscript.values import READERS
+from numscript.values import MAX_BITS, MAX_DIGITS, READERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,7 +102,8 @@ def resolve(program: Program, variables: Mapping[str, object], store: Store) -> 
             failures[slot - plan.first] = failure.kind
         except KeyError:
             number = slot - plan.first
-            failures[number] = missing(program.supplied[number], variables, program)
+            given = variables if len(failures) < MOST_COMPARED else {}
+            failures[number] = missing(program.supplied[number], given, program)
     reader = Reader(program, plan, store, slots)
     if failures or plan.has_origins:
         machine = Machine(program, slots, reader.balances)
@@ -191,7 +192,7 @@ class Reader:
             self.done = {(account, pattern, "")} | (self.done or set())
             for key, amount in answer.items():
                 if key[0] == account and is_scale(key[1], pattern[:-2]):
-                    if type(amount) is not int:
+                    if type(amount) is not int or amount.bit_length() > MAX_BITS:
                         raise Failure(errors.BalanceQueryFailed(reason=refusal(key, amount)))
                     self.balances.setdefault(key, amount)
 
@@ -216,7 +217,7 @@ def fetch_balances(
         answer = store.get_balances(query)
         for key in query:
             amount = answer.get(key, 0)
-            if type(amount) is not int:
+            if type(amount) is not int or amount.bit_length() > MAX_BITS:
                 raise TypeError(refusal(key, amount))
             balances[key] = amount
     except Exception as problem:
@@ -262,19 +263,25 @@ def fetch_metadata(
         raise Failure(errors.MetadataQueryFailed(reason=_reason(problem))) from problem
 
 
+MOST_COMPARED = 20
+"""How many names are compared, for how many missing ones, to find out what was meant."""
+
+
 def missing(variable: Variable, given: Mapping[str, object], program: Program) -> Kind:
     """The error of a variable that was not given, with the name that may have been meant."""
     from difflib import get_close_matches
 
     declared = {other.name for other in program.supplied}
     unknown = [name for name in map(str, given) if name not in declared]
-    close = get_close_matches(variable.name, unknown, n=1)
+    close = get_close_matches(variable.name, unknown[:MOST_COMPARED], n=1)
     hint = f"`{close[0]}` was given: is it meant?" if close else ""
     return errors.MissingVariable(name=variable.name, type=variable.type, suggestion=hint)
 
 
 def refusal(key: BalanceKey, amount: object) -> str:
-    """What to say of an amount that a store gave and that is no int."""
+    """What to say of an amount that a store gave and that is no int, or too long."""
+    if type(amount) is int:
+        return f"the balance of {describe_key(key)} has more than {MAX_DIGITS} digits"
     given = f"{amount!r} ({type(amount).__name__})"
     return f"the balance of {describe_key(key)} is {given}, not an int"
 

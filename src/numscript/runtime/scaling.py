@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from numscript import errors
 from numscript.diagnostics import Failure
+from numscript.values import MAX_BITS, MAX_DIGITS
 
 MAX_SHIFT = 1000
 """The greatest difference of precisions that is converted, in decimals."""
@@ -20,9 +21,14 @@ class Conversion(NamedTuple):
 
 
 def split_scale(asset: str) -> tuple[str, int]:
-    """An asset's name and its number of decimals: `USD/2` is USD and 2."""
+    """An asset's name and its number of decimals: `USD/2` is USD and 2.
+
+    What no ledger accepts counts as very fine, and so is never converted.
+    """
     name, _, decimals = asset.partition("/")
-    return name, int(decimals) if decimals else 0
+    if len(decimals) > 6 or not (decimals or "0").isdecimal():
+        return name, 10**7
+    return name, int(decimals or 0)
 
 
 def find_conversions(
@@ -60,4 +66,6 @@ def find_conversions(
         if units:
             conversions.append(Conversion(name, units))
             total += units * up // down
+            if total.bit_length() > MAX_BITS:
+                raise Failure(errors.AmountTooLarge(source=name, target=asset, limit=MAX_DIGITS))
     return conversions, total

@@ -33,14 +33,19 @@ if TYPE_CHECKING:
 
 Run: TypeAlias = "Callable[[Mapping[str, object], Store], ExecutionResult]"
 
+_MAX_INSTRUCTIONS = 5_000
+_JUMPS = {int(op) for op in (Op.JUMP, Op.JUMP_ZERO, Op.JUMP_ABOVE, Op.ONEOF_NEXT)}
 _JUMPS = {int(op) for op in (Op.JUMP, Op.JUMP_ZERO, Op.JUMP_ABOVE, Op.ONEOF_NEXT)}
 
 
 def translate(program: Program) -> Run | None:
     """The program as one function of variables and store, or None where the machine must do."""
+    if len(program.main.instructions) > _MAX_INSTRUCTIONS:
+        return None
     try:
         source = _Translator(program).source()
-    except Untranslatable:
+    except (Untranslatable, ValueError):
+        # A ValueError: a number is too long to be written.
         return None
     return load(program, source)
 

@@ -304,6 +304,11 @@ def _number_literal(value: str, start: int, end: int) -> nodes.NumberLiteral:
     return nodes.NumberLiteral(start, end, number)
 
 
+def _percentage_literal(value: str, start: int, end: int) -> nodes.PercentageLiteral:
+    text = value[:-1] if len(value) <= values.MAX_DIGITS else "0"
+    return nodes.PercentageLiteral(start, end, text)
+
+
 def _program(v: list[Any], start: int, end: int) -> nodes.Program:
     features = variables = None
     statements: tuple[nodes.Statement, ...] = ()
@@ -345,7 +350,7 @@ _ONE: dict[str, Build] = {
     "variable": lambda v, s, e: nodes.Variable(s, e, v[1:]),
     "asset_literal": lambda v, s, e: nodes.AssetLiteral(s, e, v),
     "number_literal": _number_literal,
-    "percentage_literal": lambda v, s, e: nodes.PercentageLiteral(s, e, v[:-1]),
+    "percentage_literal": _percentage_literal,
     "string_literal": lambda v, s, e: nodes.StringLiteral(s, e, v[1:-1]),
     "account_literal": _account_literal,
     "sent_value_literal": lambda v, s, e: nodes.SentValueLiteral(s, e, v),

@@ -1,0 +1,34 @@
+# The comments behind the targets are what `make help` prints.
+PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
+WORKERS ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check test fmt docs tables golden
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+setup: ## make .venv and install the package with all that the tests need
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --editable '.[test]'
+
+check: ## lint, formatting and types
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m ruff format --check
+	$(PYTHON) -m mypy
+
+test: ## all tests, on all cores
+	$(PYTHON) -m pytest -n $(WORKERS)
+
+fmt: ## format, and mend what the linter can mend
+	$(PYTHON) -m ruff check --fix
+	$(PYTHON) -m ruff format
+
+tables: ## make the parser's tables from the grammar
+	$(PYTHON) -m numscript.grammar.tables
+
+docs: ## write the generated pages: docs/errors.md, docs/opcodes.md
+	$(PYTHON) docs/generate.py
+
+golden: ## write the golden files anew; read the difference before it is committed
+	NUMSCRIPT_GOLDEN=write $(PYTHON) -m pytest -q tests/bytecode/test_compiler.py
