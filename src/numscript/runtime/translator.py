@@ -35,7 +35,6 @@ Run: TypeAlias = "Callable[[Mapping[str, object], Store], ExecutionResult]"
 
 _MAX_INSTRUCTIONS = 5_000
 _JUMPS = {int(op) for op in (Op.JUMP, Op.JUMP_ZERO, Op.JUMP_ABOVE, Op.ONEOF_NEXT)}
-_JUMPS = {int(op) for op in (Op.JUMP, Op.JUMP_ZERO, Op.JUMP_ABOVE, Op.ONEOF_NEXT)}
 
 
 def translate(program: Program) -> Run | None:

@@ -352,19 +352,22 @@ def parse(script: Script, limits: Limits = LIMITS) -> Parsed:
     def report(kind: Kind, start: int, end: int) -> None:
         if len(diagnostics) < limits.errors:
             diagnostics.append(Diagnostic(kind, Span(start, end), script, kind.severity))
-        elif len(diagnostics) == limits.errors:
+        else:
             many = errors.TooManyErrors(limit=limits.errors)
             diagnostics.append(Diagnostic(many, Span(start, end), script, many.severity))
+            raise _TooManyErrors
 
     length = len(script.text)
     if length > limits.length:
         report(errors.ScriptTooLong(length=length, limit=limits.length), 0, 0)
         return Parsed(script, _EMPTY, Tokens([], [], [], []), tuple(diagnostics))
-    tokens = tokenize(script, report)
-    if len(diagnostics) > limits.errors:
-        program = _EMPTY
-    else:
+    tokens = Tokens([], [], [], [])
+    program = _EMPTY
+    try:
+        tokens = tokenize(script, report)
         program = _Driver(script, tokens, report, limits).run()
+    except _TooManyErrors:
+        pass
     if diagnostics:
         diagnostics.sort(key=lambda diagnostic: diagnostic.span)
         diagnostics = _joined(diagnostics)
@@ -372,6 +375,10 @@ def parse(script: Script, limits: Limits = LIMITS) -> Parsed:
 
 
 _EMPTY = nodes.Program(0, 0, None, None, ())
+
+
+class _TooManyErrors(Exception):  # noqa: N818 - it only ends the reading
+    """The rest of the script is not read."""
 
 
 def _joined(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
