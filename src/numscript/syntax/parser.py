@@ -81,7 +81,17 @@ _NAMES = {
     "VARIABLE": "a variable",
     "STRING": "a string",
 }
-_CONTINUATIONS = {"PLUS", "MINUS", "SLASH", "BACKSLASH", "ACCOUNT_SEGMENT", "color", "COMMA"}
+_CONTINUATIONS = {
+    "ACCOUNT_SEGMENT",
+    "BACKSLASH",
+    "COMMA",
+    "MINUS",
+    "PLUS",
+    "SLASH",
+    "_account_segments",
+    "account_segment",
+    "color",
+}
 """What may always go on an expression: named only where nothing else could stand."""
 _SPELLED = {number: text for text, number in tables.WORDS.items()}
 
@@ -135,30 +145,33 @@ def _symbol_name(symbol: int) -> str:
 def _account_literal(value: str, start: int, end: int) -> nodes.AccountLiteral:
     if "$" not in value:
         return nodes.AccountLiteral(start, end, (value[1:],))
-    parts: list[str | nodes.Variable] = []
-    at = start + 1
-    for number, piece in enumerate(re.split(r"(:)", value[1:])):
-        if piece.startswith("$"):
-            parts.append(nodes.Variable(at, at + len(piece), piece[1:]))
-        elif parts and isinstance(parts[-1], str) and number:
-            parts[-1] += piece
-        else:
-            parts.append(piece)
-        at += len(piece)
-    return nodes.AccountLiteral(start, end, tuple(parts))
+    return nodes.AccountLiteral(start, end, _account_parts([(value[1:], start + 1)]))
 
 
-def _longer_account(v: list[Any], start: int, end: int) -> nodes.AccountLiteral:
+def _account_with_segments(v: list[Any], start: int, end: int) -> nodes.AccountLiteral:
     """`@b :c`: blanks may stand before a `:`, and the parts are joined as if they did not."""
-    head, tail = v
-    added = _account_literal(tail, end - len(tail), end)
-    parts = list(head.parts)
-    for part in (":", *added.parts):
-        if isinstance(part, str) and parts and isinstance(parts[-1], str):
-            parts[-1] += part
-        else:
-            parts.append(part)
-    return nodes.AccountLiteral(start, end, tuple(p for p in parts if p != ""))
+    name, segments = v
+    pieces = [(name[1:], start + 1), *segments]
+    return nodes.AccountLiteral(start, end, _account_parts(pieces))
+
+
+def _account_parts(pieces: list[tuple[str, int]]) -> tuple[str | nodes.Variable, ...]:
+    """Text and variables of an account, from stretches of it and where each starts."""
+    parts: list[str | nodes.Variable] = []
+    text: list[str] = []
+    for stretch, at in pieces:
+        for word in re.split(r"(\$[a-z_0-9]+)", stretch):
+            if word.startswith("$"):
+                if text:
+                    parts.append("".join(text))
+                    text = []
+                parts.append(nodes.Variable(at, at + len(word), word[1:]))
+            elif word:
+                text.append(word)
+            at += len(word)
+    if text:
+        parts.append("".join(text))
+    return tuple(parts)
 
 
 def _number_literal(value: str, start: int, end: int) -> nodes.NumberLiteral:
@@ -216,6 +229,7 @@ _ONE: dict[str, Build] = {
     "percentage_literal": _percentage_literal,
     "string_literal": lambda v, s, e: nodes.StringLiteral(s, e, v[1:-1]),
     "account_literal": _account_literal,
+    "account_segment": lambda v, s, _: (v, s),
     "sent_value_literal": lambda v, s, e: nodes.SentValueLiteral(s, e, v),
     "source_account": lambda v, s, e: nodes.SourceAccount(s, e, v, None),
     "value_allotment": lambda v, s, e: nodes.ValueAllotment(s, e, v),
@@ -228,7 +242,7 @@ _ONE: dict[str, Build] = {
 }
 
 _SEVERAL: dict[str, Build] = {
-    "account_literal": _longer_account,
+    "account_literal": _account_with_segments,
     "binary_infix": lambda v, s, e: nodes.BinaryInfix(s, e, v[1], v[0], v[2]),
     "capped_kept_or_destination": lambda v, s, e: nodes.CappedKeptOrDestination(s, e, v[1], v[2]),
     "destination_allotment": lambda v, s, e: nodes.DestinationAllotment(s, e, tuple(v[1])),
