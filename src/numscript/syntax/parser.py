@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from numscript import errors, values
 from numscript.diagnostics import Diagnostic, Kind
@@ -354,6 +354,25 @@ _MENDABLE = tuple(
     )
 )
 """What a `Broken` node may stand for, the smallest first."""
+_VALUES = {"expression", "term", "factor"}
+_VALUE_STARTERS = {
+    TERMINAL[name]
+    for name in (
+        "ACCOUNT",
+        "ASSET",
+        "IDENTIFIER",
+        "LPAR",
+        "LSQB",
+        "MINUS",
+        "NUMBER",
+        "OVERDRAFT",
+        "PERCENTAGE",
+        "STRING",
+        "VARIABLE",
+    )
+}
+Resumptions: TypeAlias = dict[int, tuple[int, int, str]]
+"""By kind of token: how deep in the stack a `Broken` node goes, as what, and its name."""
 _OPENERS = {TERMINAL["LBRACE"], TERMINAL["LPAR"], TERMINAL["LSQB"]}
 _CLOSERS = {TERMINAL["RBRACE"], TERMINAL["RPAR"], TERMINAL["RSQB"]}
 _STARTERS = {TERMINAL[name] for name in ("SEND", "SAVE", "VARS", "PRINT", "FAIL", "$END")}
@@ -528,12 +547,12 @@ class _Driver:
 
     def _recover(self, at: int, end: int) -> int:
         """Put a `Broken` node in place of what does not fit; returns the token to go on with."""
-        resume = self._resumptions()
+        now, later = self._resumptions()
         kinds = self.tokens.kinds
         inside = 0
         for number in range(at, len(kinds)):
             kind = kinds[number]
-            place = resume.get(kind)
+            place = (now if number == at else later).get(kind)
             if place is not None and (inside == 0 or kind in _STARTERS):
                 depth, left, name = place
                 if kind not in (IDENTIFIER, OVERDRAFT) or self._starts(number, name):
@@ -551,20 +570,32 @@ class _Driver:
         follower = kinds[number + 1]
         return follower == (VARIABLE if name == "var_declaration" else LPAR)
 
-    def _resumptions(self) -> dict[int, tuple[int, int, str]]:
-        """For each kind of token that could follow a `Broken` node: where that node would go."""
-        resume: dict[int, tuple[int, int, str]] = {}
-        for depth in range(len(self.states) - 1, -1, -1):
+    def _resumptions(self) -> tuple[Resumptions, Resumptions]:
+        """For each kind of token that could follow a `Broken` node: where that node would go.
+
+        The first answer is for the token that does not fit, the second for those behind it. A
+        value that was read well is not given up for the token that does not fit, nor for one that
+        starts another value.
+        """
+        now: Resumptions = {}
+        later: Resumptions = {}
+        top = len(self.states) - 1
+        for depth in range(top, -1, -1):
             gotos = tables.GOTOS[self.states[depth]]
             for left, name in _MENDABLE:
                 target = gotos.get(left)
                 if target is None:
                     continue
                 stack = [*self.states[max(0, depth - 24) : depth + 1], target]
+                gives_up_value = depth < top and name in _VALUES
                 for kind in tables.ACTIONS[target]:
-                    if kind not in resume and _accepts(stack, kind):
-                        resume[kind] = (depth, left, name)
-        return resume
+                    if (kind in now and kind in later) or not _accepts(stack, kind):
+                        continue
+                    if not (gives_up_value and kind in _VALUE_STARTERS):
+                        later.setdefault(kind, (depth, left, name))
+                    if not gives_up_value:
+                        now.setdefault(kind, (depth, left, name))
+        return now, later
 
     def _break_off(self, depth: int, left: int, end: int, at: int) -> None:
         start = self.starts[depth] if depth < len(self.starts) else self.tokens.starts[at]
