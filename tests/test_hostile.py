@@ -175,7 +175,6 @@ def test_only_so_many_errors_are_listed() -> None:
     assert found[-1].code == "NUM109"
 
 
-@pytest.mark.xfail(reason="joining the segments takes the square of their number", run=False)
 def test_segments_apart_from_each_other() -> None:
     assert outcome(source("@a" + " :a" * 500_000)) == "NUM401"
 

@@ -87,8 +87,6 @@ LONG_FUNCTIONS = {
 LONG_MODULES = {
     "errors": "the catalogue: one class after the other, each with its page",
     "syntax.tables": "generated",
-    "syntax.parser": "tokenizer, builders and driver of one automaton, which share its numbers",
-    "bytecode.compiler": "one method a construct, and nothing else",
 }
 
 BANNED_MODULES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "types", "models"}

@@ -32,7 +32,7 @@ def entries(folder: Path) -> list[Path]:
 def test_a_program_comes_back_as_it_was(folder: Path) -> None:
     first = compile_text()
     (entry,) = entries(folder)
-    kept = cache.load(str(entry), Script(TEXT, "a.num"))
+    kept = cache.load(entry, Script(TEXT, "a.num"))
     assert kept == first
     assert kept is not None
     assert kept.run().postings == first.run().postings
@@ -41,7 +41,7 @@ def test_a_program_comes_back_as_it_was(folder: Path) -> None:
 def test_errors_show_the_name_that_the_script_has_now(folder: Path) -> None:
     compile_text(name="old.num")
     (entry,) = entries(folder)
-    kept = cache.load(str(entry), Script(TEXT, "new.num"))
+    kept = cache.load(entry, Script(TEXT, "new.num"))
     assert kept is not None
     assert kept.script.name == "new.num"
 

@@ -12,33 +12,27 @@ unbounded account) becomes a FAIL in its place.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, assert_never
 
 from numscript import errors, prelude
 from numscript.analysis.constants import constant_number, constant_portion
 from numscript.analysis.lints import address_text
-from numscript.bytecode.opcodes import ROWS, Op
+from numscript.bytecode.assembler import NO_COLOR, THE_WORLD, Assembler, Label, Piece
+from numscript.bytecode.opcodes import Op
 from numscript.bytecode.program import (
     ALLOTMENT,
     TYPE_NAMES,
     Allotment,
-    BalanceRow,
-    Code,
-    Constant,
-    Instruction,
     MetadataRow,
     Program,
-    Variable,
 )
-from numscript.diagnostics import CheckError, Kind, ParseError
+from numscript.diagnostics import CheckError, ParseError
 from numscript.prelude import BUILTINS, Type
-from numscript.script import Span
 from numscript.syntax import nodes
 from numscript.values import MAX_BITS, Monetary, Portion, is_asset, is_color
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from typing import TypeVar
 
     from numscript.analysis.checked import CheckedProgram
@@ -57,10 +51,6 @@ _CALLS = {
     "get_asset": (Op.MONETARY_ASSET, Type.ASSET),
     "get_amount": (Op.MONETARY_AMOUNT, Type.NUMBER),
 }
-_NO_COLOR = Constant(Type.STRING, "")
-_WORLD = Constant(Type.ACCOUNT, prelude.WORLD)
-_SUPPLIED, _STORED = 1 << 24, 1 << 25
-"""Where the numbers of supplied and of stored slots start while compiling."""
 
 
 def compile_program(checked: CheckedProgram, into: type[P]) -> P:
@@ -78,52 +68,20 @@ def compile_program(checked: CheckedProgram, into: type[P]) -> P:
     return _Compiler(checked).run(into)
 
 
-class _Piece:
-    """Code under construction."""
-
-    def __init__(self) -> None:
-        self.instructions: list[Instruction] = []
-        self.spans: list[Span] = []
-
-    def code(self) -> Code:
-        """The finished code."""
-        return Code(tuple(self.instructions), tuple(self.spans))
-
-
-class _Label:
-    """A place further on, not yet known; `users` are the jumps that wait for it."""
-
-    def __init__(self) -> None:
-        self.users: list[int] = []
-
-
-class _Compiler:
+class _Compiler(Assembler):
     """One program under construction."""
 
     def __init__(self, checked: CheckedProgram) -> None:
+        super().__init__()
         self.checked = checked
         self.features = checked.features
-        self.constants: dict[Constant, int] = {}
-        self.supplied: list[Variable] = []
         self.variable_slots: dict[str, tuple[str, int]] = {}
-        self.slots: list[str] = []
-        self.failures: dict[Kind, int] = {}
-        self.balances: dict[BalanceRow, None] = {}
-        self.metadata: dict[MetadataRow, None] = {}
-        self.bind, self.needs, self.main = _Piece(), _Piece(), _Piece()
-        self.probes: list[_Piece] = []
-        self.piece = self.main
         self.in_origin = False
         self.asset_slot = 0
         self.bad_asset: nodes.AssetLiteral | None = None
 
     def run(self, into: type[P]) -> P:
-        """Compile the whole program.
-
-        Slots are numbered while compiling as constants from 0, supplied variables from
-        `_SUPPLIED` and stored values from `_STORED`, because how many there are of each is known
-        only at the end.
-        """
+        """Compile the whole program."""
         program = self.checked.program
         declarations = program.vars.declarations if program.vars else ()
         with self.inside(self.bind):
@@ -136,61 +94,7 @@ class _Compiler:
             self.compile_statement(statement)
         if self.bad_asset is not None:
             self.emit(Op.POSTINGS_CHECK, self.bad_asset)
-        base = (len(self.constants), len(self.supplied))
-        return into(
-            script=self.checked.script,
-            constants=tuple(self.constants),
-            supplied=tuple(self.supplied),
-            slots=tuple(self.slots),
-            failures=tuple(self.failures),
-            balances=tuple(
-                BalanceRow(
-                    _place(row.account, base),
-                    _place(row.asset, base) if row.asset >= 0 else ~_place(~row.asset, base),
-                    _place(row.color, base),
-                    row.scales,
-                    row.probe,
-                )
-                for row in self.balances
-            ),
-            metadata=tuple(
-                MetadataRow(_place(row.account, base), _place(row.key, base))
-                for row in self.metadata
-            ),
-            bind_code=_placed(self.bind, base),
-            needs_code=_placed(self.needs, base),
-            probes=tuple(_placed(probe, base) for probe in self.probes),
-            main=_placed(self.main, base),
-        )
-
-    # --- emitting ---
-
-    def emit(self, op: Op, node: nodes.Node, first: int = 0, second: int = 0) -> None:
-        """Add an instruction."""
-        self.piece.instructions.append((int(op), first, second))
-        self.piece.spans.append(Span(node.start, node.end))
-
-    def emit_jump(self, op: Op, node: nodes.Node, label: _Label) -> None:
-        """Add a jump to a place that comes later."""
-        label.users.append(len(self.piece.instructions))
-        self.emit(op, node)
-
-    def put(self, label: _Label) -> None:
-        """The place of a label is here."""
-        instructions = self.piece.instructions
-        for at in label.users:
-            instructions[at] = (instructions[at][0], len(instructions), 0)
-
-    @contextmanager
-    def inside(self, piece: _Piece) -> Iterator[None]:
-        """Emit into another piece of code for a while."""
-        outer, self.piece = self.piece, piece
-        yield
-        self.piece = outer
-
-    def fail(self, kind: Kind, node: nodes.Node) -> None:
-        """Stop with an error if this is reached."""
-        self.emit(Op.FAIL, node, self.failures.setdefault(kind, len(self.failures)))
+        return self.assemble(self.checked.script, into)
 
     def require(self, feature: str, node: nodes.Node) -> None:
         """Stop if this is reached without its flag."""
@@ -198,17 +102,6 @@ class _Compiler:
             self.fail(errors.ExperimentalFeature(feature=feature), node)
 
     # --- slots ---
-
-    def constant(self, kind: str, value: str | int | Monetary | Portion | Allotment) -> int:
-        """The slot of a constant."""
-        return self.constants.setdefault(Constant(kind, value), len(self.constants))
-
-    def store(self, kind: str, node: nodes.Node) -> int:
-        """Put the top of the stack into a slot of its own."""
-        slot = _STORED + len(self.slots)
-        self.slots.append(kind)
-        self.emit(Op.STORE, node, slot)
-        return slot
 
     def simple(self, expression: nodes.Expression) -> tuple[str, int] | None:
         """Type and slot of an expression that is a constant or a variable, else None."""
@@ -335,23 +228,16 @@ class _Compiler:
         """Have a balance read beforehand that the code reads on its way."""
         address, asset = call.arguments
         account_slot, asset_slot = self.simple(address), self.simple(asset)
-        no_color = self.constant(*_NO_COLOR)
+        no_color = self.constant(*NO_COLOR)
         if account_slot is not None and asset_slot is not None:
             self.note_balance(account_slot[1], asset_slot[1], no_color)
         elif self.piece is self.main:
-            probe = _Piece()
+            probe = Piece()
             number = len(self.probes)
             self.probes.append(probe)
             with self.inside(probe):
                 account, counted = self.slot_of(address), self.slot_of(asset)
             self.note_balance(account, counted, no_color, probe=number)
-
-    def note_balance(
-        self, account: int, asset: int, color: int, *, scales: bool = False, probe: int = -1
-    ) -> None:
-        """Have a balance read beforehand."""
-        if account != self.constants.get(_WORLD):
-            self.balances[BalanceRow(account, asset, color, scales, probe)] = None
 
     # --- declarations ---
 
@@ -360,10 +246,8 @@ class _Compiler:
         name, kind = declaration.variable.name, declaration.type
         origin = declaration.origin
         if origin is None:
-            slot = _SUPPLIED + len(self.supplied)
             self.emit(Op.VARIABLE_CHECK, declaration, len(self.supplied))
-            self.supplied.append(Variable(name, kind, declaration.span))
-            self.variable_slots[name] = (kind, slot)
+            self.variable_slots[name] = (kind, self.supply(name, kind, declaration.span))
             return
         if isinstance(origin, nodes.FnCall):
             if origin.name == "meta":
@@ -451,7 +335,7 @@ class _Compiler:
         everything, asset = self.compile_sent(save.sent)
         with self.inside(self.needs):
             account = self.slot_of(save.address)
-        self.note_balance(account, asset, self.constant(*_NO_COLOR))
+        self.note_balance(account, asset, self.constant(*NO_COLOR))
         self.emit(Op.SAVE_ALL if everything else Op.SAVE, save.sent, account)
 
     # --- sources ---
@@ -467,7 +351,7 @@ class _Compiler:
                 account = self.slot_of(source.address)
         else:
             account = self.slot_of(source.address)
-        color = self.constant(*_NO_COLOR) if source.color is None else self.slot_of(source.color)
+        color = self.constant(*NO_COLOR) if source.color is None else self.slot_of(source.color)
         if needed:
             self.note_balance(account, self.asset_slot, color)
         return account, color
@@ -486,7 +370,7 @@ class _Compiler:
             case nodes.SourceAccount():
                 account, color = self.account_and_color(source, needed=True)
                 self.check_color(source.color, color)
-                world = account == self.constants.get(_WORLD)
+                world = account == self.constants.get(THE_WORLD)
                 op = Op.TAKE_UNBOUNDED if world else Op.TAKE
                 self.emit(op, source, account, color)
             case nodes.SourceOverdraft():
@@ -512,7 +396,7 @@ class _Compiler:
             case nodes.SourceWithScaling():
                 account, through = self.scaled(source)
                 self.emit(Op.SCALE, source, account, through)
-                self.emit(Op.TAKE, source, account, self.constant(*_NO_COLOR))
+                self.emit(Op.TAKE, source, account, self.constant(*NO_COLOR))
             case nodes.Broken():
                 raise AssertionError("the checker lets no Broken through")
             case _:
@@ -530,7 +414,7 @@ class _Compiler:
     def take_oneof(self, source: nodes.SourceOneof) -> None:
         """Take from the first source that gives all: wanted -- missing."""
         self.require(prelude.ONEOF, source)
-        end = _Label()
+        end = Label()
         for part in source.sources[:-1]:
             self.emit(Op.ONEOF_TRY, part)
             self.emit(Op.COPY, part)
@@ -545,7 +429,7 @@ class _Compiler:
         with self.inside(self.needs):
             account = self.slot_of(source.address)
         through = self.slot_of(source.through)
-        self.note_balance(account, self.asset_slot, self.constant(*_NO_COLOR), scales=True)
+        self.note_balance(account, self.asset_slot, self.constant(*NO_COLOR), scales=True)
         return account, through
 
     def take_all(self, source: nodes.Source) -> None:
@@ -553,7 +437,7 @@ class _Compiler:
         match source:
             case nodes.SourceAccount():
                 account, color = self.account_and_color(source, needed=True)
-                if account == self.constants.get(_WORLD):
+                if account == self.constants.get(THE_WORLD):
                     self.fail(errors.UnboundedInSendAll(name=f"@{prelude.WORLD}"), source)
                 self.check_color(source.color, color)
                 self.emit(Op.TAKE_ALL, source, account, color)
@@ -592,7 +476,7 @@ class _Compiler:
             case nodes.SourceWithScaling():
                 account, through = self.scaled(source)
                 self.emit(Op.SCALE_ALL, source, account, through)
-                self.emit(Op.TAKE_ALL, source, account, self.constant(*_NO_COLOR))
+                self.emit(Op.TAKE_ALL, source, account, self.constant(*NO_COLOR))
             case nodes.Broken():
                 raise AssertionError("the checker lets no Broken through")
             case _:
@@ -606,14 +490,14 @@ class _Compiler:
                     with self.inside(self.needs):
                         account = self.slot_of(source.address)
                     color = source.color
-                    no_color = self.constant(*_NO_COLOR)
+                    no_color = self.constant(*NO_COLOR)
                     self.note_balance(
                         account, self.asset_slot, no_color if color is None else self.slot_of(color)
                     )
             case nodes.SourceWithScaling():
                 with self.inside(self.needs):
                     account = self.slot_of(source.address)
-                no_color = self.constant(*_NO_COLOR)
+                no_color = self.constant(*NO_COLOR)
                 self.note_balance(account, self.asset_slot, no_color, scales=True)
             case nodes.SourceInorder() | nodes.SourceOneof():
                 for part in source.sources:
@@ -663,12 +547,12 @@ class _Compiler:
                 for item in destination.items:
                     self.give_to(item.target)
             case nodes.DestinationInorder():
-                end = _Label()
+                end = Label()
                 for clause in destination.clauses:
                     self.emit_jump(Op.JUMP_ZERO, clause, end)
                     self.compile_expression(clause.cap)
                     self.emit(Op.TAKE_MAX, clause.cap)
-                    after = _Label()
+                    after = Label()
                     self.emit_jump(Op.JUMP_ZERO, clause, after)
                     self.give_to(clause.target)
                     self.put(after)
@@ -677,10 +561,10 @@ class _Compiler:
                 self.put(end)
             case nodes.DestinationOneof():
                 self.require(prelude.ONEOF, destination)
-                end = _Label()
+                end = Label()
                 for clause in destination.clauses:
                     self.compile_expression(clause.cap)
-                    after = _Label()
+                    after = Label()
                     self.emit_jump(Op.JUMP_ABOVE, clause.cap, after)
                     self.give_to(clause.target)
                     self.emit_jump(Op.JUMP, clause, end)
@@ -744,26 +628,3 @@ def _constant_allotment(clauses: Sequence[nodes.Allotment]) -> Allotment | None:
     if None in portions:
         shares[portions.index(None)] = missing
     return Allotment(tuple(shares), denominator)
-
-
-def _place(slot: int, base: tuple[int, int]) -> int:
-    """The final number of a slot."""
-    constants, supplied = base
-    if slot >= _STORED:
-        return slot - _STORED + constants + supplied
-    return slot - _SUPPLIED + constants if slot >= _SUPPLIED else slot
-
-
-def _placed(piece: _Piece, base: tuple[int, int]) -> Code:
-    """A piece's code with the final numbers of its slots."""
-    return Code(
-        tuple(
-            (byte, _place(first, base), _place(second, base)) if byte in _SLOTTED else instruction
-            for instruction in piece.instructions
-            for byte, first, second in (instruction,)
-        ),
-        tuple(piece.spans),
-    )
-
-
-_SLOTTED = {row.byte for row in ROWS if "slot" in row.operands}

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -31,7 +32,10 @@ def compile_script(script: Script, features: Collection[str], *, use_cache: bool
     """The program of a script, from the cache where it is there. Raises as `compile` does."""
     if not use_cache:
         return _compile(script, features)
-    path = entry_path(script, features)
+    try:
+        path = entry_path(script, features)
+    except RuntimeError:  # there is no home
+        return _compile(script, features)
     program = load(path, script)
     if program is None:
         program = _compile(script, features)
@@ -45,36 +49,33 @@ def _compile(script: Script, features: Collection[str]) -> Program:
     return compile_text(script, features)
 
 
-def folder() -> str:
+def folder() -> Path:
     """The folder of the cache: NUMSCRIPT_CACHE_DIR, or where the system keeps such things."""
     given = os.environ.get("NUMSCRIPT_CACHE_DIR")
     if given:
-        return given
-    home = os.path.expanduser("~")  # noqa: PTH111 - pathlib is not needed on the way to a run
+        return Path(given)
     if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local")  # noqa: PTH118
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     elif sys.platform == "darwin":
-        base = os.path.join(home, "Library", "Caches")  # noqa: PTH118
+        base = Path.home() / "Library" / "Caches"
     else:
-        base = os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache")  # noqa: PTH118
-    return os.path.join(base, "numscript")  # noqa: PTH118
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "numscript"
 
 
-def entry_path(script: Script, features: Collection[str]) -> str:
+def entry_path(script: Script, features: Collection[str]) -> Path:
     """The file of a script's entry."""
     text = script.text.encode("utf-8", "surrogatepass")
     flags = ",".join(sorted(features)).encode("utf-8", "surrogatepass")
-    name = f"{len(text):x}-{crc32(text):08x}-{crc32(flags):08x}-{__version__}.numc"
-    return os.path.join(folder(), name)  # noqa: PTH118
+    return folder() / f"{len(text):x}-{crc32(text):08x}-{crc32(flags):08x}-{__version__}.numc"
 
 
-def load(path: str, script: Script) -> Program | None:
+def load(path: Path, script: Script) -> Program | None:
     """The program in an entry, if it is that of the script."""
     from numscript.diagnostics import ExecutionError
 
     try:
-        with open(path, "rb") as entry:  # noqa: PTH123
-            program = Program.decode(entry.read())
+        program = Program.decode(path.read_bytes())
     except (OSError, ExecutionError):
         return None
     if program.script.text != script.text:
@@ -84,27 +85,25 @@ def load(path: str, script: Script) -> Program | None:
     return program
 
 
-def save(path: str, program: Program) -> None:
+def save(path: Path, program: Program) -> None:
     """Keep a program; where that cannot be done it is not kept."""
-    draft = f"{path}.{os.getpid()}"
-    with suppress(OSError):
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120
-        sweep(os.path.dirname(path))  # noqa: PTH120
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    with suppress(OSError, RuntimeError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sweep(path.parent)
         try:
-            with open(draft, "wb") as entry:  # noqa: PTH123
-                entry.write(program.encode())
-            os.replace(draft, path)  # noqa: PTH105
+            draft.write_bytes(program.encode())
+            draft.replace(path)
         except OSError:
-            os.unlink(draft)  # noqa: PTH108
+            draft.unlink()
 
 
-def sweep(where: str) -> None:
+def sweep(where: Path) -> None:
     """Take the oldest entries away where there are too many."""
-    with os.scandir(where) as found:
-        entries = [entry for entry in found if ".numc" in entry.name]
+    entries = list(where.glob("*.numc*"))
     if len(entries) <= ENTRIES_KEPT:
         return
     entries.sort(key=lambda entry: entry.stat().st_mtime)
     for entry in entries[: len(entries) - ENTRIES_KEPT // 2]:
         with suppress(OSError):
-            os.unlink(entry.path)  # noqa: PTH108
+            entry.unlink()

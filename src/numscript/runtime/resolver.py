@@ -94,22 +94,23 @@ def resolve(program: Program, variables: Mapping[str, object], store: Store) -> 
     """Bind the variables and read all that the program needs. Raises ExecutionError."""
     plan: Plan = program.__dict__.get("plan") or plan_of(program)
     slots = plan.template.copy()
-    failures: dict[int, Kind] = {}
+    unread: tuple[int, Kind] | None = None
     for name, slot, read in plan.readers:
         try:
             slots[slot] = read(variables[name])
-        except Failure as failure:
-            failures[slot - plan.first] = failure.kind
-        except KeyError:
+        except (Failure, KeyError) as problem:
+            # Nothing behind the first variable that cannot be read matters any more; before it an
+            # origin may still stop the run.
             number = slot - plan.first
-            given = variables if len(failures) < MOST_COMPARED else {}
-            failures[number] = missing(program.supplied[number], given, program)
+            kind = getattr(problem, "kind", None)
+            unread = (number, kind or missing(program.supplied[number], variables, program))
+            break
     reader = Reader(program, plan, store, slots)
-    if failures or plan.has_origins:
+    if unread or plan.has_origins:
         machine = Machine(program, slots, reader.balances)
         machine.read_balance = reader.read_balance
         machine.read_metadata = reader.read_metadata
-        machine.failures = failures
+        machine.unread = unread
         machine.run(program.bind_code)
     if plan.has_needs:
         reader.work_out_needs()

@@ -7,8 +7,7 @@ the names. The machine is the specification of what each instruction means.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from numscript import errors
@@ -99,14 +98,14 @@ def stop(program: Program, kind: Kind, span: Span) -> ExecutionError:
 class Machine:
     """The state of one run, and the loop that changes it.
 
-    `read_balance` and `read_metadata` are how code that runs before `main` reads; `failures` are
-    the supplied variables that could not be read, by number.
+    `read_balance` and `read_metadata` are how code that runs before `main` reads; `unread` is the
+    first supplied variable that could not be read, with what is wrong with it.
     """
 
     # What most runs never change stands on the class, so that making a machine stays cheap.
     read_balance: Callable[[BalanceKey], None] | None = None
     read_metadata: Callable[[str, str], str] | None = None
-    failures: Mapping[int, Kind] = MappingProxyType({})
+    unread: tuple[int, Kind] | None = None
     asset = ""
     # The keys of each account's balances, from the first SCALE on.
     accounts: dict[str, list[BalanceKey]] | None = None
@@ -314,8 +313,8 @@ class Machine:
                 raise Failure(errors.InvalidAccount(name=name))
             stack[-first:] = [name]
         elif op == VARIABLE_CHECK:
-            if first in self.failures:
-                raise Failure(self.failures[first])
+            if self.unread is not None and self.unread[0] == first:
+                raise Failure(self.unread[1])
         elif op == METADATA_READ:
             assert self.read_metadata is not None
             key = stack.pop()

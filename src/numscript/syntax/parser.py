@@ -14,22 +14,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from numscript import errors, values
 from numscript.diagnostics import Diagnostic, Kind
 from numscript.prelude import KEYWORDS
 from numscript.script import LIMITS, Limits, Script, Span
 from numscript.syntax import nodes, tables
-
-
-class Tokens(NamedTuple):
-    """The tokens of a script, column by column, comments apart; the last one is the end."""
-
-    kinds: list[int]
-    starts: list[int]
-    ends: list[int]
-    comments: list[Span]
+from numscript.syntax.lexer import (
+    END,
+    IDENTIFIER,
+    LPAR,
+    NONTERMINAL,
+    OVERDRAFT,
+    TERMINAL,
+    VARIABLE,
+    Tokens,
+    tokenize,
+)
 
 
 class Parsed(NamedTuple):
@@ -39,145 +41,6 @@ class Parsed(NamedTuple):
     program: nodes.Program
     tokens: Tokens
     diagnostics: tuple[Diagnostic, ...]
-
-
-# --- tokens -----------------------------------------------------------------------------------
-
-END = 0
-TERMINAL = {name: number for number, name in enumerate(tables.TERMINALS)}
-NONTERMINAL = {name: number for number, name in enumerate(tables.NONTERMINALS)}
-IDENTIFIER = TERMINAL["IDENTIFIER"]
-OVERDRAFT = TERMINAL["OVERDRAFT"]
-LPAR = TERMINAL["LPAR"]
-VARIABLE = TERMINAL["VARIABLE"]
-_NUMERIC = {TERMINAL["NUMBER"], TERMINAL["PERCENTAGE"]}
-
-_SIGNS = sorted((text for text in tables.WORDS if not text.isalpha()), key=len, reverse=True)
-_PATTERNS = [
-    ("LINE_COMMENT", tables.PATTERNS["LINE_COMMENT"]),
-    ("BLOCK", r"/\*"),
-    ("SIGN", "|".join(re.escape(sign) for sign in _SIGNS)),
-    *(
-        (name, tables.PATTERNS[name])
-        for name in (
-            "IDENTIFIER",
-            "ACCOUNT",
-            "PERCENTAGE",
-            "NUMBER",
-            "VARIABLE",
-            "ASSET",
-            "STRING",
-            "ACCOUNT_SEGMENT",
-        )
-    ),
-    ("END", r"\Z"),
-    ("OPEN_STRING", r'"[^\r\n]*'),
-    ("OTHER", r"(?s:.)"),
-]
-
-
-def _grouped(pattern: str) -> str:
-    """The pattern with its own groups turned into ones that are not captured."""
-    return re.sub(r"(?<!\\)\((?!\?)", "(?:", pattern)
-
-
-_TOKEN = re.compile(
-    r"[ \t\r\n]*+(?:" + "|".join(f"({_grouped(pattern)})" for _, pattern in _PATTERNS) + ")"
-)
-_GROUPS = {name: number for number, (name, _) in enumerate(_PATTERNS, start=1)}
-_WORD_GROUPS = (_GROUPS["SIGN"], _GROUPS["IDENTIFIER"])
-_KIND_BY_GROUP = [TERMINAL.get(name, -1) for name in ("", *(name for name, _ in _PATTERNS))]
-_KIND_BY_GROUP[_GROUPS["END"]] = END
-_KIND_BY_GROUP[_GROUPS["LINE_COMMENT"]] = -1
-_BLOCK_ENDS = re.compile(r"/\*|\*/")
-
-
-def tokenize(script: Script, report: Callable[[Kind, int, int], None]) -> Tokens:
-    """The tokens of a script; what is no token is reported and left out."""
-    text = script.text
-    kinds: list[int] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    comments: list[Span] = []
-    words, kind_by_group = tables.WORDS, _KIND_BY_GROUP
-    words_groups = _WORD_GROUPS
-    longest = values.MAX_DIGITS
-    position = 1 if text.startswith("\ufeff") else 0
-    while position >= 0:
-        matches = _TOKEN.finditer(text, position)
-        position = -1
-        for match in matches:
-            group: Any = match.lastindex
-            start, end = match.span(group)
-            kind = kind_by_group[group]
-            if group in words_groups:
-                kind = words.get(match[group], IDENTIFIER)
-            elif kind < 0:
-                end = _no_token(text, match, group, comments, report)
-                if end != match.end():
-                    position = end
-                    break
-                continue
-            elif end - start > longest and kind in _NUMERIC:
-                digits = end - start - match[group].count("_")
-                report(errors.NumberTooLong(digits=digits, limit=longest), start, end)
-            kinds.append(kind)
-            starts.append(start)
-            ends.append(end)
-            if kind == END:
-                break
-    return Tokens(kinds, starts, ends, comments)
-
-
-def _no_token(
-    text: str,
-    match: re.Match[str],
-    group: int,
-    comments: list[Span],
-    report: Callable[[Kind, int, int], None],
-) -> int:
-    """Deal with a comment or with what is no token; returns where to go on."""
-    start, end = match.span(group)
-    if group == _GROUPS["LINE_COMMENT"]:
-        comments.append(Span(start, end))
-        return end
-    if group == _GROUPS["BLOCK"]:
-        end = _block_comment_end(text, start)
-        if end < 0:
-            report(errors.UnterminatedComment(), start, start + 2)
-            return len(text)
-        comments.append(Span(start, end))
-        return end
-    if group == _GROUPS["OPEN_STRING"]:
-        report(errors.UnterminatedString(), start, end)
-        return end
-    report(errors.UnexpectedCharacter(character=_shown(text[start])), start, end)
-    return end
-
-
-def _block_comment_end(text: str, start: int) -> int:
-    """The end of a block comment, or -1.
-
-    Comments nest. Where the openings outnumber the closings the last closing ends the comment, as
-    in the reference, whose lexer then takes the surplus openings for text.
-    """
-    depth = 0
-    end = -1
-    for match in _BLOCK_ENDS.finditer(text, start):
-        if match[0] == "/*":
-            depth += 1
-        else:
-            depth -= 1
-            end = match.end()
-            if depth == 0:
-                break
-    return end
-
-
-def _shown(character: str) -> str:
-    if character.isprintable() and not character.isspace():
-        return f"`{character}`"
-    return f"U+{ord(character):04X}"
 
 
 # --- what could stand there -------------------------------------------------------------------
@@ -218,7 +81,17 @@ _NAMES = {
     "VARIABLE": "a variable",
     "STRING": "a string",
 }
-_CONTINUATIONS = {"PLUS", "MINUS", "SLASH", "BACKSLASH", "ACCOUNT_SEGMENT", "color", "COMMA"}
+_CONTINUATIONS = {
+    "ACCOUNT_SEGMENT",
+    "BACKSLASH",
+    "COMMA",
+    "MINUS",
+    "PLUS",
+    "SLASH",
+    "_account_segments",
+    "account_segment",
+    "color",
+}
 """What may always go on an expression: named only where nothing else could stand."""
 _SPELLED = {number: text for text, number in tables.WORDS.items()}
 
@@ -272,30 +145,33 @@ def _symbol_name(symbol: int) -> str:
 def _account_literal(value: str, start: int, end: int) -> nodes.AccountLiteral:
     if "$" not in value:
         return nodes.AccountLiteral(start, end, (value[1:],))
-    parts: list[str | nodes.Variable] = []
-    at = start + 1
-    for number, piece in enumerate(re.split(r"(:)", value[1:])):
-        if piece.startswith("$"):
-            parts.append(nodes.Variable(at, at + len(piece), piece[1:]))
-        elif parts and isinstance(parts[-1], str) and number:
-            parts[-1] += piece
-        else:
-            parts.append(piece)
-        at += len(piece)
-    return nodes.AccountLiteral(start, end, tuple(parts))
+    return nodes.AccountLiteral(start, end, _account_parts([(value[1:], start + 1)]))
 
 
-def _longer_account(v: list[Any], start: int, end: int) -> nodes.AccountLiteral:
+def _account_with_segments(v: list[Any], start: int, end: int) -> nodes.AccountLiteral:
     """`@b :c`: blanks may stand before a `:`, and the parts are joined as if they did not."""
-    head, tail = v
-    added = _account_literal(tail, end - len(tail), end)
-    parts = list(head.parts)
-    for part in (":", *added.parts):
-        if isinstance(part, str) and parts and isinstance(parts[-1], str):
-            parts[-1] += part
-        else:
-            parts.append(part)
-    return nodes.AccountLiteral(start, end, tuple(p for p in parts if p != ""))
+    name, segments = v
+    pieces = [(name[1:], start + 1), *segments]
+    return nodes.AccountLiteral(start, end, _account_parts(pieces))
+
+
+def _account_parts(pieces: list[tuple[str, int]]) -> tuple[str | nodes.Variable, ...]:
+    """Text and variables of an account, from stretches of it and where each starts."""
+    parts: list[str | nodes.Variable] = []
+    text: list[str] = []
+    for stretch, at in pieces:
+        for word in re.split(r"(\$[a-z_0-9]+)", stretch):
+            if word.startswith("$"):
+                if text:
+                    parts.append("".join(text))
+                    text = []
+                parts.append(nodes.Variable(at, at + len(word), word[1:]))
+            elif word:
+                text.append(word)
+            at += len(word)
+    if text:
+        parts.append("".join(text))
+    return tuple(parts)
 
 
 def _number_literal(value: str, start: int, end: int) -> nodes.NumberLiteral:
@@ -353,6 +229,7 @@ _ONE: dict[str, Build] = {
     "percentage_literal": _percentage_literal,
     "string_literal": lambda v, s, e: nodes.StringLiteral(s, e, v[1:-1]),
     "account_literal": _account_literal,
+    "account_segment": lambda v, s, _: (v, s),
     "sent_value_literal": lambda v, s, e: nodes.SentValueLiteral(s, e, v),
     "source_account": lambda v, s, e: nodes.SourceAccount(s, e, v, None),
     "value_allotment": lambda v, s, e: nodes.ValueAllotment(s, e, v),
@@ -365,7 +242,7 @@ _ONE: dict[str, Build] = {
 }
 
 _SEVERAL: dict[str, Build] = {
-    "account_literal": _longer_account,
+    "account_literal": _account_with_segments,
     "binary_infix": lambda v, s, e: nodes.BinaryInfix(s, e, v[1], v[0], v[2]),
     "capped_kept_or_destination": lambda v, s, e: nodes.CappedKeptOrDestination(s, e, v[1], v[2]),
     "destination_allotment": lambda v, s, e: nodes.DestinationAllotment(s, e, tuple(v[1])),
@@ -477,6 +354,25 @@ _MENDABLE = tuple(
     )
 )
 """What a `Broken` node may stand for, the smallest first."""
+_VALUES = {"expression", "term", "factor"}
+_VALUE_STARTERS = {
+    TERMINAL[name]
+    for name in (
+        "ACCOUNT",
+        "ASSET",
+        "IDENTIFIER",
+        "LPAR",
+        "LSQB",
+        "MINUS",
+        "NUMBER",
+        "OVERDRAFT",
+        "PERCENTAGE",
+        "STRING",
+        "VARIABLE",
+    )
+}
+Resumptions: TypeAlias = dict[int, tuple[int, int, str]]
+"""By kind of token: how deep in the stack a `Broken` node goes, as what, and its name."""
 _OPENERS = {TERMINAL["LBRACE"], TERMINAL["LPAR"], TERMINAL["LSQB"]}
 _CLOSERS = {TERMINAL["RBRACE"], TERMINAL["RPAR"], TERMINAL["RSQB"]}
 _STARTERS = {TERMINAL[name] for name in ("SEND", "SAVE", "VARS", "PRINT", "FAIL", "$END")}
@@ -652,12 +548,12 @@ class _Driver:
 
     def _recover(self, at: int, end: int) -> int:
         """Put a `Broken` node in place of what does not fit; returns the token to go on with."""
-        resume = self._resumptions()
+        now, later = self._resumptions()
         kinds = self.tokens.kinds
         inside = 0
         for number in range(at, len(kinds)):
             kind = kinds[number]
-            place = resume.get(kind)
+            place = (now if number == at else later).get(kind)
             if place is not None and (inside == 0 or kind in _STARTERS):
                 depth, left, name = place
                 if kind not in (IDENTIFIER, OVERDRAFT) or self._starts(number, name):
@@ -675,20 +571,32 @@ class _Driver:
         follower = kinds[number + 1]
         return follower == (VARIABLE if name == "var_declaration" else LPAR)
 
-    def _resumptions(self) -> dict[int, tuple[int, int, str]]:
-        """For each kind of token that could follow a `Broken` node: where that node would go."""
-        resume: dict[int, tuple[int, int, str]] = {}
-        for depth in range(len(self.states) - 1, -1, -1):
+    def _resumptions(self) -> tuple[Resumptions, Resumptions]:
+        """For each kind of token that could follow a `Broken` node: where that node would go.
+
+        The first answer is for the token that does not fit, the second for those behind it. A
+        value that was read well is not given up for the token that does not fit, nor for one that
+        starts another value.
+        """
+        now: Resumptions = {}
+        later: Resumptions = {}
+        top = len(self.states) - 1
+        for depth in range(top, -1, -1):
             gotos = tables.GOTOS[self.states[depth]]
             for left, name in _MENDABLE:
                 target = gotos.get(left)
                 if target is None:
                     continue
                 stack = [*self.states[max(0, depth - 24) : depth + 1], target]
+                gives_up_value = depth < top and name in _VALUES
                 for kind in tables.ACTIONS[target]:
-                    if kind not in resume and _accepts(stack, kind):
-                        resume[kind] = (depth, left, name)
-        return resume
+                    if (kind in now and kind in later) or not _accepts(stack, kind):
+                        continue
+                    if not (gives_up_value and kind in _VALUE_STARTERS):
+                        later.setdefault(kind, (depth, left, name))
+                    if not gives_up_value:
+                        now.setdefault(kind, (depth, left, name))
+        return now, later
 
     def _break_off(self, depth: int, left: int, end: int, at: int) -> None:
         start = self.starts[depth] if depth < len(self.starts) else self.tokens.starts[at]

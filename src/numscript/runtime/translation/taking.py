@@ -51,7 +51,7 @@ class Taking(Expressions):
                 self.last_dynamic_read = at
             elif byte in _READS:
                 if isinstance(account, Expr) and account.known:
-                    self.last_read[account.value] = at
+                    self.last_read[account.value] = self.last_known_read = at
                 else:
                     self.last_dynamic_read = at
 
@@ -104,7 +104,7 @@ class Taking(Expressions):
             return True
         if account.known:
             return self.last_read.get(account.value, -1) > at
-        return max(self.last_read.values(), default=-1) > at
+        return self.last_known_read > at
 
     def do_take(self, at: int, first: int, second: int) -> None:
         """Take up to an amount."""

@@ -65,6 +65,7 @@ class Writer:
         self.used: set[str] = set()
         self.probed: set[str] = set()
         self.last_read: dict[object, int] = {}
+        self.last_known_read = -1
         self.last_dynamic_read = -1
         self.at_label: dict[int, list[Entry]] = {}
         self.instructions: tuple[tuple[int, int, int], ...] = ()
