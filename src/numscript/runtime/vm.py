@@ -281,7 +281,9 @@ class Machine:
                 else:
                     self.compute(op, first, stack)
         except Failure as failure:
-            raise stop(self.program, failure.kind, failure.span or code.spans[at]) from None
+            raise stop(
+                self.program, failure.kind, failure.span or code.spans[at]
+            ) from failure.__cause__
 
     # --- expressions ---
 
