@@ -472,6 +472,7 @@ class _Driver:
                 return _EMPTY
             quiet = max(at, resumed)
             at = resumed
+            end = max(end, self.values[-1].end)
 
     def _advance(self, at: int, end: int) -> tuple[int, int, nodes.Program | None]:
         """Run until the end of the text or the first token that does not fit.
