@@ -27,7 +27,7 @@ fmt: ## format, and mend what the linter can mend
 tables: ## make the parser's tables from the grammar
 	$(PYTHON) -m numscript.grammar.tables
 
-docs: ## write the generated pages: docs/errors.md, docs/opcodes.md
+docs: ## write the generated pages: docs/errors.md, docs/opcodes.md, docs/cli.md
 	$(PYTHON) docs/generate.py
 
 golden: ## write the golden files anew; read the difference before it is committed

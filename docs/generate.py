@@ -1,4 +1,4 @@
-"""Write the generated pages, docs/errors.md and docs/opcodes.md: `make docs`.
+"""Write the generated pages, docs/errors.md, docs/opcodes.md and docs/cli.md: `make docs`.
 
 `pages` makes them from the tables they are about; a test compares them with what is on disk.
 """
@@ -10,7 +10,11 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
+import click
+
 from numscript.bytecode.opcodes import ROWS
+from numscript.cli import COMMANDS
+from numscript.cli import main as main_command
 from numscript.diagnostics import Kind
 from numscript.errors import CATALOGUE
 
@@ -113,9 +117,22 @@ def opcodes_page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def cli_page() -> str:
+    """The commands, with what their `--help` says."""
+    lines = ["# The command line", "", GENERATED, ""]
+    group = click.Context(main_command, info_name="numscript", terminal_width=88)
+    lines += ["```text", main_command.get_help(group), "```", ""]
+    for name in COMMANDS:
+        command = main_command.get_command(group, name)
+        assert command is not None
+        context = click.Context(command, parent=group, info_name=name, terminal_width=88)
+        lines += [f"## numscript {name}", "", "```text", command.get_help(context), "```", ""]
+    return "\n".join(line.rstrip() for text in lines for line in text.split("\n")).rstrip() + "\n"
+
+
 def pages() -> dict[str, str]:
     """The text of each generated page, by its file's name."""
-    return {"errors.md": errors_page(), "opcodes.md": opcodes_page()}
+    return {"errors.md": errors_page(), "opcodes.md": opcodes_page(), "cli.md": cli_page()}
 
 
 def _stage(digit: str) -> list[type[Kind]]:

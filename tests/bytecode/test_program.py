@@ -165,7 +165,6 @@ def test_a_tree_with_something_else_in_it_is_refused_or_runs(data: st.DataObject
     ends_well(MAGIC + bytes([VERSION]) + json.dumps(tree).encode("ascii"))
 
 
-@pytest.mark.xfail(reason="the translated function relies on the rows of the program", strict=False)
 def test_a_program_that_does_not_say_what_it_reads_runs_the_same_when_translated() -> None:
     program = numscript.compile("send [USD/2 1] ( source = @a destination = @b )")
     tree = json.loads(program.encode()[5:])

@@ -153,6 +153,15 @@ class Expressions(Writer):
             return account, asset, color
         return None
 
+    def balance(self, key: str) -> str:
+        """Code for a balance in flight: one that the program's rows name was read for certain."""
+        if self.certain is None:
+            rows = [row for row in self.program.balances if row.probe < 0]
+            self.certain = {self.key(*parts) for parts in map(self.row_parts, rows) if parts}
+        return (
+            f"{self.use('b')}[{key}]" if key in self.certain else f"{self.use('b')}.get({key}, 0)"
+        )
+
     def key_of_row(self, row: BalanceRow) -> str:
         """The key of a row, or `None` where it is @world's."""
         parts = self.row_parts(row)

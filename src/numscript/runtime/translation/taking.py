@@ -118,7 +118,7 @@ class Taking(Expressions):
 
     def available(self, account: Expr, key: str, bound: Expr, world: str) -> str:
         """Code for what an account can give; `world` is the answer for @world."""
-        balance = f"{self.use('b')}[{key}]"
+        balance = self.balance(key)
         if bound.value != 0:
             balance += f" + {bound.code}"
         if account.value == WORLD:
@@ -244,7 +244,7 @@ class Taking(Expressions):
         key = self.key(account, self.asset, color)
         name = f"s{len(self.stack)}"
         plus = f" + {bound.code}" if bound.value != 0 else ""
-        self.emit(f"{name} = {self.use('b')}[{key}]{plus}")
+        self.emit(f"{name} = {self.balance(key)}{plus}")
         self.emit(f"if {name} < 0:")
         self.emit(f"    {name} = 0")
         if self.is_single:

@@ -61,6 +61,7 @@ class Writer:
         self.joins = False
         self.tries = 0
         self.reads: list[str] = []
+        self.certain: set[str] | None = None
         self.names = 0
         self.used: set[str] = set()
         self.probed: set[str] = set()
