@@ -31,4 +31,4 @@ docs: ## write the generated pages: docs/errors.md, docs/opcodes.md, docs/cli.md
 	$(PYTHON) docs/generate.py
 
 golden: ## write the golden files anew; read the difference before it is committed
-	NUMSCRIPT_GOLDEN=write $(PYTHON) -m pytest -q tests/bytecode/test_compiler.py
+	$(PYTHON) -m tests.golden

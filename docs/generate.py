@@ -120,7 +120,9 @@ def opcodes_page() -> str:
 def cli_page() -> str:
     """The commands, with what their `--help` says."""
     lines = ["# The command line", "", GENERATED, ""]
-    group = click.Context(main_command, info_name="numscript", terminal_width=88)
+    # A command remembers the names of its help option as its first context has them.
+    settings = main_command.context_settings
+    group = click.Context(main_command, info_name="numscript", terminal_width=88, **settings)
     lines += ["```text", main_command.get_help(group), "```", ""]
     for name in COMMANDS:
         command = main_command.get_command(group, name)
