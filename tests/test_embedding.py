@@ -294,3 +294,44 @@ def test_the_language_is_listed() -> None:
     }
     assert len(numscript.FEATURES) == 8
     assert all(name.startswith("experimental-") and doc for name, doc in numscript.FEATURES.items())
+
+
+def test_errors_and_programs_can_be_sent_to_other_processes() -> None:
+    program = numscript.compile(
+        "vars { number $n } send [USD/2 $n] ( source = @a destination = @b )"
+    )
+    with pytest.raises(numscript.ExecutionError) as stopped:
+        program.run({"n": 5})
+    again = pickle.loads(pickle.dumps(stopped.value))
+    assert str(again) == str(stopped.value)
+    assert again.diagnostics == stopped.value.diagnostics
+    bound = program.bind(numscript.StaticStore([{"account": "a", "asset": "USD/2", "amount": 9}]))
+    assert bound({"n": 5}).postings[0].amount == 5
+    copied = pickle.loads(pickle.dumps(program))
+    assert copied == program
+    assert copied.script.name == program.script.name
+
+
+def test_what_is_no_script_is_refused_in_words() -> None:
+    with pytest.raises(TypeError, match="str or Script, not bytes"):
+        numscript.compile(b"send")  # type: ignore[arg-type]
+
+
+def test_one_flag_may_be_given_as_it_is() -> None:
+    text = "send [USD/2 1] ( source = oneof { @a @world } destination = @b )"
+    assert numscript.compile(text, "experimental-oneof").run().postings
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"account": "@a", "asset": "USD/2", "amount": 1}, "without the `@`"),
+        ({"account": "a", "asset": "usd", "amount": 1}, "an asset such as `USD/2`"),
+        ({"account": "a", "asset": "USD", "amount": 1, "color": "red"}, "capital letters only"),
+    ],
+)
+def test_balances_that_no_script_could_ask_for_are_refused(
+    row: dict[str, object], reason: str
+) -> None:
+    with pytest.raises(ValueError, match=reason):
+        numscript.StaticStore([row])

@@ -15,6 +15,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from numscript import errors
+    from numscript.analysis.checked import CheckedProgram
     from numscript.diagnostics import (
         CheckError,
         Diagnostic,
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from numscript.embedding import Program, check, compile  # noqa: A004 - as `re.compile`
     from numscript.prelude import BUILTINS, FEATURES, Type
     from numscript.runtime.result import ExecutionResult, Needs, Posting, ResolvedProgram
-    from numscript.runtime.store import BalanceKey, StaticStore, Store
+    from numscript.runtime.store import BalanceKey, MetadataQuery, StaticStore, Store
     from numscript.runtime.vm import execute
     from numscript.script import Limits, Position, Script, Span
     from numscript.values import Account, Asset, Monetary, Portion
@@ -41,11 +43,13 @@ __all__ = [
     "Asset",
     "BalanceKey",
     "CheckError",
+    "CheckedProgram",
     "Diagnostic",
     "ExecutionError",
     "ExecutionResult",
     "Kind",
     "Limits",
+    "MetadataQuery",
     "Monetary",
     "Needs",
     "NumscriptError",
@@ -63,10 +67,12 @@ __all__ = [
     "Type",
     "check",
     "compile",
+    "errors",
     "execute",
 ]
 
 _HOMES = {
+    "analysis.checked": ("CheckedProgram",),
     "diagnostics": (
         "CheckError",
         "Diagnostic",
@@ -79,7 +85,7 @@ _HOMES = {
     "embedding": ("Program", "check", "compile"),
     "prelude": ("BUILTINS", "FEATURES", "Type"),
     "runtime.result": ("ExecutionResult", "Needs", "Posting", "ResolvedProgram"),
-    "runtime.store": ("BalanceKey", "StaticStore", "Store"),
+    "runtime.store": ("BalanceKey", "MetadataQuery", "StaticStore", "Store"),
     "runtime.vm": ("execute",),
     "script": ("Limits", "Position", "Script", "Span"),
     "values": ("Account", "Asset", "Monetary", "Portion"),
@@ -89,6 +95,8 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 def __getattr__(name: str) -> object:
     """Import a public name when it is first asked for, so that `import numscript` costs nothing."""
+    if name == "errors":
+        return import_module(f"{__name__}.errors")
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

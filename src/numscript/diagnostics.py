@@ -147,6 +147,10 @@ class NumscriptError(Exception):
         self.diagnostics: tuple[Diagnostic, ...] = tuple(diagnostics)
         super().__init__("\n".join(str(diagnostic) for diagnostic in self.diagnostics))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # What Python would keep is the text, of which no diagnostics can be made.
+        return type(self), (self.diagnostics,)
+
     @property
     def kind(self) -> Kind:
         """The kind of the first diagnostic."""

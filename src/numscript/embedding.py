@@ -158,7 +158,7 @@ def check(
     features: flags that are on besides those the script switches on itself. Never raises on a
     bad script.
     """
-    return parse_and_check(_script(text), features, limits)
+    return parse_and_check(_script(text), _flags(features), limits)
 
 
 def compile(  # noqa: A001 - `numscript.compile` is what it is
@@ -173,7 +173,7 @@ def compile(  # noqa: A001 - `numscript.compile` is what it is
     The programs of the last texts are kept, so that the same text gives the same program again.
     """
     script = _script(text)
-    return _compile(script.text, script.name, frozenset(features), limits)
+    return _compile(script.text, script.name, _flags(features), limits)
 
 
 @lru_cache(maxsize=PROGRAMS_KEPT)
@@ -184,4 +184,12 @@ def _compile(text: str, name: str, features: frozenset[str], limits: Limits | No
 
 
 def _script(text: str | Script) -> Script:
-    return text if isinstance(text, Script) else Script(text)
+    if isinstance(text, Script):
+        return text
+    if not isinstance(text, str):
+        raise TypeError(f"a script is given as str or Script, not {type(text).__name__}")
+    return Script(text)
+
+
+def _flags(features: Collection[str]) -> frozenset[str]:
+    return frozenset((features,) if isinstance(features, str) else features)

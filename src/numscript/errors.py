@@ -36,8 +36,10 @@ class UnexpectedToken(Kind):
     title = "unexpected token"
     reference = _SYNTAX
     text = "expected {expected}, found {found}"
+    hint_text = "{advice}"
     expected: str
     found: str
+    advice: str
 
 
 class UnexpectedCharacter(Kind):
@@ -57,7 +59,9 @@ class UnexpectedCharacter(Kind):
     title = "unexpected character"
     reference = _SYNTAX
     text = "the character {character} has no meaning here"
+    hint_text = "{advice}"
     character: str
+    advice: str
 
 
 class UnexpectedEnd(Kind):
@@ -298,7 +302,7 @@ class UnknownFunction(Kind):
     code = "NUM205"
     title = "unknown function"
     reference = ("UnknownFunction", "UnboundFunctionErr")
-    text = "there is no function `{name}` {place}"
+    text = "there is no function `{name}`{place}"
     hint_text = "{suggestion}"
     name: str
     place: str
@@ -517,6 +521,8 @@ class BoundAsset(Kind):
 
 class RemainingIsNotLast(Kind):
     """`remaining` is not the last clause of its allotment.
+
+    It still gets the rest when the script runs; readers expect to find it at the end.
 
     ```numscript
     vars {
@@ -801,6 +807,7 @@ class InvalidNumber(Kind):
     title = "invalid number"
     reference = ("InvalidNumberLiteral",)
     text = "`{text}` is not a whole number"
+    hint_text = "amounts are whole, in the asset's smallest unit; a monetary is written `USD/2 100`"
 
 
 class InvalidPortion(Kind):

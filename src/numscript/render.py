@@ -375,7 +375,7 @@ def page(kind: type[Kind], *, color: bool) -> str:
                 lines.append(style(_FENCES.get(fence, ""), "dim", color=color))
         else:
             lines.append(style(f"    {line}".rstrip(), "cyan", color=color) if fence else line)
-    names = ", ".join((kind.__name__, *kind.reference))
+    names = ", ".join(dict.fromkeys((kind.__name__, *kind.reference)))
     lines += ["", style(f"Names: {names}", "dim", color=color)]
     text = "\n".join(lines)
     return re.sub(r"\n{3,}", "\n\n", text)

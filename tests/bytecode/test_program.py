@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import numscript
 from numscript import FEATURES, ExecutionError, Program
 from numscript.bytecode.opcodes import BY_BYTE, ROWS
-from numscript.bytecode.program import MAGIC, VERSION, Code, Instruction
+from numscript.bytecode.program import MAGIC, VERSION, Code, Instruction, seal
 from numscript.bytecode.verifier import verify
 from numscript.embedding import Engine
 from tests.material import all_scripts
@@ -150,7 +150,7 @@ anything = st.recursive(
 def test_a_tree_with_something_else_in_it_is_refused_or_runs(data: st.DataObject) -> None:
     """The bytes hold JSON; any part of it may be anything."""
     program = data.draw(st.sampled_from(some_programs()))
-    tree = json.loads(program.encode()[5:])
+    tree = json.loads(program.encode()[9:])
     node: Any = tree
     while True:
         keys = list(node) if isinstance(node, dict) else list(range(len(node)))
@@ -162,14 +162,14 @@ def test_a_tree_with_something_else_in_it_is_refused_or_runs(data: st.DataObject
             node[key] = data.draw(anything)
             break
         node = child
-    ends_well(MAGIC + bytes([VERSION]) + json.dumps(tree).encode("ascii"))
+    ends_well(seal(json.dumps(tree).encode("ascii")))
 
 
 def test_a_program_that_does_not_say_what_it_reads_runs_the_same_when_translated() -> None:
     program = numscript.compile("send [USD/2 1] ( source = @a destination = @b )")
-    tree = json.loads(program.encode()[5:])
+    tree = json.loads(program.encode()[9:])
     tree["balances"] = []
-    silent = Program.decode(MAGIC + bytes([VERSION]) + json.dumps(tree).encode("ascii"))
+    silent = Program.decode(seal(json.dumps(tree).encode("ascii")))
     for engine in ("vm", "translated"):
         with pytest.raises(ExecutionError) as raised:
             silent.run(engine=engine)

@@ -20,7 +20,7 @@ def test_postings_are_shown_as_a_table(call: Call, sale: Path) -> None:
     assert sale.exists()
 
 
-def test_json_has_exactly_the_keys_of_the_reference(call: Call, sale: Path) -> None:
+def test_json_has_the_keys_of_the_reference_and_what_is_printed(call: Call, sale: Path) -> None:
     sale.write_text(sale.read_text("utf-8") + 'print 1 set_tx_meta("k", 1/3)', "utf-8")
     done = call("run", "sale.num", "--var", "price=USD/2 50", *FUNDED, "-o", "json")
     assert done.exit_code == 0
@@ -29,6 +29,7 @@ def test_json_has_exactly_the_keys_of_the_reference(call: Call, sale: Path) -> N
         "postings": [posting],
         "txMeta": {"k": "1/3"},
         "accountsMeta": {},
+        "printed": ["1"],
     }
 
 

@@ -28,6 +28,9 @@ class CheckedProgram(NamedTuple):
     uses: dict[int, nodes.VarDeclaration]
     diagnostics: tuple[Diagnostic, ...]
 
+    def __repr__(self) -> str:
+        return f"<CheckedProgram {self.script.name}: {len(self.diagnostics)} diagnostics>"
+
     @property
     def script(self) -> Script:
         """The script that was checked."""

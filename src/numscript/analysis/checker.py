@@ -384,7 +384,7 @@ class _Checker:
                 found = self.type_of(expression.operand)
                 if found is ANY or found in _SUMMABLE:
                     return found
-                self.mismatch("number|monetary", found, expression.operand)
+                self.mismatch("number or monetary", found, expression.operand)
                 return ANY
             case nodes.Broken():
                 return ANY
@@ -434,7 +434,7 @@ class _Checker:
             elif found is ANY or found in _SUMMABLE:
                 self.expect(link.right, found)
             else:
-                self.mismatch("number|monetary", found, link.left)
+                self.mismatch("number or monetary", found, link.left)
                 found = ANY
             self.types[id(link)] = found
         return found
@@ -462,7 +462,8 @@ class _Checker:
             self.report_unknown_function(call)
             return
         expected, actual = len(builtin.parameters), len(call.arguments)
-        if actual != expected:
+        broken = any(isinstance(argument, nodes.Broken) for argument in call.arguments)
+        if actual != expected and not broken:
             kind = errors.BadArity(
                 name=call.name, expected=expected, actual=actual, signature=builtin.signature
             )
@@ -485,10 +486,10 @@ class _Checker:
             place = ""
         elif builtin.statement:
             hint = f"`{call.name}` is a statement of its own"
-            place = "in an expression"
+            place = " in an expression"
         else:
             hint = f"`{call.name}` stands in an expression"
-            place = "among the statements"
+            place = " among the statements"
         kind = errors.UnknownFunction(name=call.name, place=place, suggestion=hint)
         self.report(kind, call.name_span)
 

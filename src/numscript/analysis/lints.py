@@ -120,9 +120,8 @@ class Whole:
         self.left -= 1
         value: nodes.Expression | None = getattr(allotment, "value", None)
         if value is None:
-            if self.left == 0:
-                self.remaining = allotment.span
-            else:
+            self.remaining = allotment.span
+            if self.left:
                 self.report(errors.RemainingIsNotLast(), self.span)
             return
         portion = constant_portion(value)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Self, TypeAlias
+from zlib import crc32
 
 from numscript import errors
 from numscript.bytecode.opcodes import BY_BYTE, ROWS
@@ -26,7 +27,7 @@ from numscript.script import NOWHERE, Script, Span
 from numscript.values import Monetary, Portion
 
 MAGIC = b"NUMC"
-VERSION = 1
+VERSION = 2
 ALLOTMENT = "allotment"
 """The type of a constant that is a whole allotment; no value of the language has it."""
 
@@ -165,7 +166,11 @@ class Program:
             "main": _flat(self.main),
         }
         text = json.dumps(data, separators=(",", ":"), ensure_ascii=True)
-        return MAGIC + bytes([VERSION]) + text.encode("ascii")
+        return seal(text.encode("ascii"))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # What a program has picked up by running cannot be copied, and need not be.
+        return type(self).decode, (self.encode(),)
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
@@ -190,7 +195,10 @@ class Program:
             raise ValueError("the bytes do not start with NUMC")
         if data[4] != VERSION:
             raise ValueError(f"it is of version {data[4]}, this is version {VERSION}")
-        tree = json.loads(data[5:].decode("ascii"))
+        body = data[9:]
+        if data[5:9] != _checksum(body):
+            raise ValueError("the bytes are damaged: their checksum is wrong")
+        tree = json.loads(body.decode("ascii"))
         name, text = tree["script"]
         return cls(
             script=Script(_text(text), _text(name)),
@@ -310,6 +318,18 @@ _COMPARED = (
     "main",
 )
 _OPERANDS = {row.byte: len(row.operands) for row in ROWS}
+
+
+def seal(body: bytes) -> bytes:
+    """The bytes of a program around its body: a mark, the version and a checksum.
+
+    The checksum tells of damage; it is no signature.
+    """
+    return MAGIC + bytes([VERSION]) + _checksum(body) + body
+
+
+def _checksum(body: bytes) -> bytes:
+    return crc32(body).to_bytes(4, "big")
 
 
 def _plain(value: object) -> object:

@@ -74,7 +74,9 @@ class LazyGroup(click.Group):
             invocation.exit(130)
         except OSError as problem:
             if problem.errno == errno.EPIPE:
-                raise  # click ends the program without a word
+                # Whoever read the output has seen enough; that is no failure.
+                _discard_output()
+                invocation.exit(0)
             from numscript.cli.console import BadInput
 
             _discard_output()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -28,8 +28,12 @@ def use_color(*, err: bool = False) -> bool:
         return False
     if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
         return True
-    stream = sys.stderr if err else sys.stdout
-    return stream.isatty()
+    return is_terminal(sys.stderr if err else sys.stdout)
+
+
+def is_terminal(stream: IO[str] | None) -> bool:
+    """Whether a stream is a terminal; one that was closed beforehand is none."""
+    return stream is not None and stream.isatty()
 
 
 def show(text: str, *, err: bool = False) -> None:
@@ -41,7 +45,7 @@ def show_json(tree: object) -> None:
     """Print data as JSON, indented for a terminal, on one line otherwise."""
     import json
 
-    indent = 2 if sys.stdout.isatty() else None
+    indent = 2 if is_terminal(sys.stdout) else None
     click.echo(json.dumps(tree, ensure_ascii=False, indent=indent))
 
 

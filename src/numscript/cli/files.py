@@ -28,6 +28,8 @@ def shown_name(path: str) -> str:
 def read_text(path: str) -> str:
     """The text of a file, or of standard input for `-`. Raises BadInput."""
     name = shown_name(path)
+    if path == STDIN and sys.stdin is None:
+        raise BadInput(f"{name}: the standard input is closed")
     try:
         data = sys.stdin.buffer.read() if path == STDIN else Path(path).read_bytes()
     except FileNotFoundError:

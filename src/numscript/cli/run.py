@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,7 +81,9 @@ def run(
     except NumscriptError as error:
         console.fail(error, output)
     if output == "json":
-        click.echo(result.to_json())
+        # What is printed has no key in the reference, which knows no `print`.
+        printed = {"printed": list(result.printed)} if result.printed else {}
+        click.echo(json.dumps({**result.to_dict(), **printed}, ensure_ascii=False))
     else:
         from numscript import render
 

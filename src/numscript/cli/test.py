@@ -116,6 +116,17 @@ def test(
 
 def _spec_files(paths: tuple[str, ...], problems: list[str]) -> Iterator[str]:
     """The spec files that paths stand for; what stands for none goes to the problems."""
+    seen: set[Path] = set()
+    for path in _named_specs(paths, problems):
+        # A script, its spec file and their folder may all be named.
+        resolved = Path(path).resolve()
+        if resolved not in seen:
+            seen.add(resolved)
+            yield path
+
+
+def _named_specs(paths: tuple[str, ...], problems: list[str]) -> Iterator[str]:
+    """The spec files that paths name, some perhaps twice."""
     for path in files.find_files(paths, f".num{SPECS}"):
         if path.endswith(SPECS):
             yield path

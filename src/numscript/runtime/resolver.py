@@ -272,6 +272,9 @@ def missing(variable: Variable, given: Mapping[str, object], program: Program) -
     """The error of a variable that was not given, with the name that may have been meant."""
     from difflib import get_close_matches
 
+    if f"${variable.name}" in given:
+        hint = f"`${variable.name}` was given: write the name without the `$`"
+        return errors.MissingVariable(name=variable.name, type=variable.type, suggestion=hint)
     declared = {other.name for other in program.supplied}
     unknown = [name for name in map(str, given) if name not in declared]
     close = get_close_matches(variable.name, unknown[:MOST_COMPARED], n=1)

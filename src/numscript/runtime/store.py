@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 from numscript.diagnostics import Failure
-from numscript.values import read_number
+from numscript.values import is_account, is_asset, is_color, read_number
 
 BalanceKey: TypeAlias = tuple[str, str, str]
 """Account, asset, colour. Without a colour it is the empty text.
@@ -129,6 +129,13 @@ def read_balance_row(row: Mapping[str, object]) -> tuple[BalanceKey, int]:
     if "amount" not in row:
         raise ValueError(f"the balance of @{texts[0]} has no `amount`")
     account, asset, color = texts
+    for value, valid, wanted in (
+        (account, is_account, "the address of an account, without the `@`"),
+        (asset, is_asset, "an asset such as `USD/2`"),
+        (color, is_color, "a color, of capital letters only"),
+    ):
+        if valid(value) is None:
+            raise ValueError(f"a balance is given for `{value}`, which is not {wanted}")
     key = (account, asset, color)
     try:
         return key, read_number(whole(row["amount"]))

@@ -31,6 +31,8 @@ IDENTIFIER = TERMINAL["IDENTIFIER"]
 OVERDRAFT = TERMINAL["OVERDRAFT"]
 LPAR = TERMINAL["LPAR"]
 VARIABLE = TERMINAL["VARIABLE"]
+NUMBER = TERMINAL["NUMBER"]
+ASSET = TERMINAL["ASSET"]
 _NUMERIC = {TERMINAL["NUMBER"], TERMINAL["PERCENTAGE"]}
 
 _SIGNS = sorted((text for text in tables.WORDS if not text.isalpha()), key=len, reverse=True)
@@ -132,8 +134,24 @@ def _no_token(
     if group == _GROUPS["OPEN_STRING"]:
         report(errors.UnterminatedString(), start, end)
         return end
-    report(errors.UnexpectedCharacter(character=_shown(text[start])), start, end)
+    advice = _ADVICE.get(text[start], "")
+    kind = errors.UnexpectedCharacter(character=_shown(text[start]), advice=advice)
+    report(kind, start, end)
     return end
+
+
+_ADVICE = {
+    ".": "amounts are whole, in the asset's smallest unit; portions are written `1/2` or `12.5%`",
+    "'": 'strings stand between `"`',
+    "\u201c": 'strings stand between `"`',
+    "\u201d": 'strings stand between `"`',
+    "#": "comments start with `//`",
+    ";": "a statement ends without a sign",
+    "%": "a percentage is digits and `%`, without a blank between them",
+    "$": "a variable is `$` and small letters, digits or `_`",
+    "@": "an account is `@` and letters, digits, `_` or `-`, its segments joined by `:`",
+}
+"""What may have been meant by a character that has no meaning."""
 
 
 def _block_comment_end(text: str, start: int) -> int:

@@ -22,10 +22,12 @@ from numscript.prelude import KEYWORDS
 from numscript.script import LIMITS, Limits, Script, Span
 from numscript.syntax import nodes, tables
 from numscript.syntax.lexer import (
+    ASSET,
     END,
     IDENTIFIER,
     LPAR,
     NONTERMINAL,
+    NUMBER,
     OVERDRAFT,
     TERMINAL,
     VARIABLE,
@@ -544,7 +546,31 @@ class _Driver:
         if len(found) > 40:
             found = found[:37] + "..."
         noun = "the keyword " if found in KEYWORDS else ""
-        self.report(errors.UnexpectedToken(expected=expected, found=f"{noun}`{found}`"), start, end)
+        unexpected = errors.UnexpectedToken(
+            expected=expected, found=f"{noun}`{found}`", advice=self._advice(at)
+        )
+        self.report(unexpected, start, end)
+
+    def _advice(self, at: int) -> str:
+        """What may have been meant by the token before one that does not fit, or nothing."""
+        kinds, starts, ends, _ = self.tokens
+        if not at:
+            return ""
+        word = self.script.text[starts[at - 1] : ends[at - 1]]
+        if kinds[at - 1] == ASSET and kinds[at] == NUMBER:
+            number = self.script.text[starts[at] : ends[at]]
+            return f"a monetary stands in brackets: `[{word} {number}]`"
+        if kinds[at - 1] != IDENTIFIER or len(self.states) < 2 or len(word) > 40:
+            return ""
+        if NONTERMINAL["statement"] in tables.GOTOS[self.states[-2]]:
+            from difflib import get_close_matches
+
+            close = get_close_matches(word, ("send", "save", "vars", "print", "fail"), n=1)
+            return f"did you mean `{close[0]}`?" if close else ""
+        if NONTERMINAL["atom"] in tables.GOTOS[self.states[-2]]:
+            forms = f'an account `@{word}`, a variable `${word}`, a string `"{word}"`'
+            return f"a word alone is no value: write {forms}, an asset in capitals"
+        return ""
 
     def _recover(self, at: int, end: int) -> int:
         """Put a `Broken` node in place of what does not fit; returns the token to go on with."""
