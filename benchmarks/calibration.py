@@ -52,14 +52,16 @@ class Unit:
         self.best = [float("inf")] * SLICES
         self.next = slices()
 
-    def measure(self, seconds: float = 0.0) -> None:
-        """Run at least one slice, and on for some seconds."""
+    def measure(self, seconds: float = 0.0) -> float:
+        """Run at least one slice, and on for some seconds; the unit as it was during them."""
+        count = total = 0.0
         while True:
             number, spent = next(self.next)
             self.best[number] = min(self.best[number], spent)
-            seconds -= spent
-            if seconds <= 0:
-                return
+            count += 1
+            total += spent
+            if total >= seconds:
+                return total / count * SLICES
 
     @property
     def seconds(self) -> float:

@@ -75,7 +75,7 @@ def changes(old: Sequence[Results], new: Sequence[Results]) -> list[Change]:
         rows = [[run.rows[name] for run in runs if name in run.rows] for runs in (old, new)]
         if not rows[1]:
             continue
-        times = [[row.best / row.unit * 1000 for row in side] for side in rows]
+        times = [[row.ratio * 1000 for row in side] for side in rows]
         found.append(change_of(name, row.test, times))
         if row.bytes:
             held = [[row.bytes for row in side] for side in rows]

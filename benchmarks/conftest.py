@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 from collections.abc import Callable
+from statistics import median
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -23,6 +24,9 @@ EVERY = 0.002
 """The seconds after which part of the unit is measured, at the least."""
 SHARE = 0.25
 """The time given to the unit, as a part of what is given to the benchmark."""
+LONG_ROUND = 0.005
+"""A round of this many seconds is hardly ever left undisturbed: each is divided by the unit as it
+was right before and after it, and the median counts."""
 PASSES = 4
 """How often the whole unit is run before."""
 
@@ -51,7 +55,7 @@ def measure(benchmark: BenchmarkFixture, request: pytest.FixtureRequest) -> Meas
     """Times `function(*args)`; `per` among the notes says how many things one call does.
 
     The unit is measured in turn with it. With `beside`, another function, that is run in turn with
-    it too, and its best time is noted.
+    it too, and how many times as long as that it takes is noted.
     """
     seconds = float(request.config.getoption("benchmark_max_time"))
     pedantic: Callable[..., Any] = benchmark.pedantic
@@ -72,12 +76,22 @@ def measure(benchmark: BenchmarkFixture, request: pytest.FixtureRequest) -> Meas
         rounds = 3 if one > LONG else min(max(rounds, LEAST_ROUNDS), MOST_ROUNDS)
         between = Between(beside)
         result = pedantic(function, args, None, None, between, rounds, 0, iterations)
-        benchmark.extra_info["unit"] = between.unit.seconds
+        stats: Any = benchmark.stats
+        info, times = benchmark.extra_info, stats.stats.data
+        info["unit"] = between.unit.seconds
+        if one > LONG_ROUND:
+            info["ratio"] = _middle_ratio(times, between.units)
         if beside is not None:
-            benchmark.extra_info["beside"] = between.best
+            info["beside"] = _middle_ratio(times, between.besides)
         return result
 
     return timed
+
+
+def _middle_ratio(times: list[float], others: list[float]) -> float:
+    """The median of rounds, each divided by what was measured right before and after it."""
+    pairs = zip(times, others, others[1:], strict=False)
+    return median(2 * time / (before + after) for time, before, after in pairs)
 
 
 class Between:
@@ -85,21 +99,26 @@ class Between:
 
     def __init__(self, beside: Callable[[], object] | None) -> None:
         self.unit = Unit()
-        self.unit.measure(PASSES * self.unit.seconds)
+        self.units = [self.unit.measure(PASSES * self.unit.seconds)]
         self.beside = beside
-        self.best = math.inf
+        self.besides: list[float] = []
+        self.run_beside()
         self.last = perf_counter()
 
     def __call__(self, *_args: object) -> None:
         spent = perf_counter() - self.last
         if spent < EVERY:
             return
-        self.unit.measure(spent * SHARE)
+        self.units.append(self.unit.measure(spent * SHARE))
+        self.run_beside()
+        self.last = perf_counter()
+
+    def run_beside(self) -> None:
+        """Run the other function, if there is one."""
         if self.beside is not None:
             start = perf_counter()
             self.beside()
-            self.best = min(self.best, perf_counter() - start)
-        self.last = perf_counter()
+            self.besides.append(perf_counter() - start)
 
 
 def _estimate(function: Callable[..., Any], args: tuple[Any, ...]) -> float:

@@ -103,11 +103,7 @@ def reached(results: Results) -> dict[str, float | None]:
         for name in results.programs("stages")
     ]
     parts = [100 * part for part in warm if part is not None]
-    runs = [
-        row.best / row.beside
-        for row in results.rows.values()
-        if row.program.startswith("numscript run ")
-    ]
+    runs = [row.beside for row in results.rows.values() if row.program.startswith("numscript run ")]
     order = results.find("memory", "order", "with_function")
     slopes = exponents(results)
     return {
@@ -154,8 +150,10 @@ Times are **thousandths of a unit**. The unit is one pass of a fixed loop of dic
 time of each slice; a time divided by it carries over to other machines better than milliseconds
 do. Each benchmark is timed in many short rounds with the garbage collector on. Where one figure is
 given it is the best round, where there are two the second is the median: the best is what the
-work costs, the median what the machine made of it that day. Of several runs of the suite the one
-in the middle counts, benchmark by benchmark.
+work costs, the median what the machine made of it that day. What takes longer than 5 ms is hardly
+ever left undisturbed: there each round is divided by the unit as it was right before and after it,
+and the median of that is given. Of several runs of the suite the one in the middle counts,
+benchmark by benchmark.
 
 The reference is Formance's interpreter in Go (June 2026), measured with the same loop. Its *run*
 binds variables, reads balances from a list and executes, from a parsed program; ours does the same
@@ -289,7 +287,7 @@ def startup_lines(results: Results) -> list[str]:
         assert row is not None
         best = results.best("startup", name, "process")
         times = [f"{seconds * 1e3:.1f}" for seconds in (row.best, row.median)]
-        rows.append([f"`{name}`", *times, figure(best), figure(quotient(row.best, row.beside))])
+        rows.append([f"`{name}`", *times, figure(best), figure(row.beside)])
     lines = [
         "## Whole processes",
         "",

@@ -15,8 +15,9 @@ LAST = Path(".benchmarks/last.json")
 class Row(NamedTuple):
     """One benchmark: the best and the median time of one thing, in seconds.
 
-    test: the test that pytest knows it by; unit: the unit in turn with it; bytes: what it found to
-    be held, if it is about that; beside: the best time of what else ran in turn with it.
+    test: the test that pytest knows it by; unit: the unit in turn with it; ratio: how many units
+    it takes; bytes: what it found to be held, if it is about that; beside: how many times as long
+    as what else ran in turn with it.
     """
 
     suite: str
@@ -27,6 +28,7 @@ class Row(NamedTuple):
     best: float
     median: float
     unit: float
+    ratio: float
     bytes: float
     beside: float
 
@@ -47,12 +49,12 @@ class Results(NamedTuple):
 
     def find(self, suite: str, program: str, stage: str, size: int = 0) -> Row | None:
         """A row, if it was measured."""
-        return self.rows.get(Row(suite, program, stage, size, "", 0, 0, 0, 0, 0).name)
+        return self.rows.get(Row(suite, program, stage, size, "", 0, 0, 0, 0, 0, 0).name)
 
     def best(self, suite: str, program: str, stage: str, size: int = 0) -> float | None:
         """The best time of a row in thousandths of a unit, if it was measured."""
         row = self.find(suite, program, stage, size)
-        return None if row is None else row.best / row.unit * 1000
+        return None if row is None else row.ratio * 1000
 
     def median(self, suite: str, program: str, stage: str, size: int = 0) -> float | None:
         """The median time of a row in thousandths of a unit, if it was measured."""
@@ -89,6 +91,7 @@ def _row(entry: Mapping[str, Any]) -> Row:
         stats["min"] / per,
         stats["median"] / per,
         notes["unit"],
+        notes.get("ratio", stats["min"] / notes["unit"]) / per,
         notes.get("bytes", 0.0),
         notes.get("beside", 0.0),
     )
@@ -99,7 +102,7 @@ def together(runs: Sequence[Results]) -> Results:
     rows: dict[str, Row] = {}
     for name in dict.fromkeys(name for run in runs for name in run.rows):
         found = [run.rows[name] for run in runs if name in run.rows]
-        found.sort(key=lambda row: row.best / (row.beside or row.unit))
+        found.sort(key=lambda row: row.beside or row.ratio)
         rows[name] = found[(len(found) - 1) // 2]
     units = [unit for run in runs for unit in run.units]
     return Results(rows, units, runs[-1].machine, runs[-1].date)

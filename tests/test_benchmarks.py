@@ -62,9 +62,8 @@ def complete() -> list[dict[str, Any]]:
             entry("stages", name, "cold", 7 * (reference.parse + reference.check)),
             entry("stages", name, "warm", 0.01),
         ]
-    beside = 5000 * UNIT / 1000
     rows += [
-        entry("startup", "numscript run order.num", "process", 6000, beside=beside),
+        entry("startup", "numscript run order.num", "process", 6000, beside=1.2),
         entry("memory", "order", "with_function", 300, bytes=20 * 1024),
         *(entry("growth", "sources", "parse", n / 10, size=n) for n in growth.SIZES),
         *(entry("growth", "sources", "check", n * n / 1e4, size=n) for n in growth.SIZES),
