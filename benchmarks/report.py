@@ -36,6 +36,8 @@ STAGES = {
 }
 GROWN = ("parse", "check", "compile", "translate", "run_vm", "run_translated")
 MISSING = "-"
+BUSY = 1.3
+"""How far above the best unit the one in the middle is where the machine has other work to do."""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -130,6 +132,9 @@ def machine_lines(results: Results) -> list[str]:
     python = f"{info.get('python_implementation')} {info.get('python_version')}"
     low, middle, high = (f"{pick(units) * 1e3:.2f} ms" for pick in (min, median, max))
     above = f"{100 * (spread - 1):.0f} %"
+    busy = []
+    if median(units) > BUSY * min(units):
+        busy = ["- The machine was busy with other work: any figure may be a quarter off."]
     return [
         "## Where and when",
         "",
@@ -138,6 +143,7 @@ def machine_lines(results: Results) -> list[str]:
         f"- {results.date}",
         f"- One unit was {low} at best, {middle} in the middle, {high} at worst.",
         f"- Of {len(results.rows)} benchmarks the median was above the best by {above} (median).",
+        *busy,
         "",
     ]
 

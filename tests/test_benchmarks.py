@@ -137,6 +137,13 @@ def test_the_page_names_the_machine_but_not_its_name() -> None:
     assert text.count("\n# ") == 0
 
 
+def test_a_busy_machine_is_said_to_be_one() -> None:
+    calm = results(entry("stages", "transfer", "parse", 10))
+    assert "busy" not in report.page(calm)
+    busy = calm._replace(units=[UNIT, 2 * UNIT, 2 * UNIT])
+    assert "- The machine was busy" in report.page(busy)
+
+
 def test_every_table_is_square() -> None:
     widths: list[int] = []
     for line in [*report.page(results(*complete())).splitlines(), ""]:
