@@ -1,0 +1,72 @@
+"""What the reference needs, in thousandths of a unit, and what numscript aims at.
+
+The figures are of Formance's Go interpreter of June 2026, measured with the loop of
+`calibration.py` in the same run, the best of many runs each. They belong to five programs that
+lie outside this repository; where those are not found, nothing is compared.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Figures(NamedTuple):
+    """Thousandths of a unit: the tree, its static analysis, and a run from a parsed program."""
+
+    parse: float
+    check: float
+    run: float
+
+
+FIGURES = {
+    "simple": Figures(2.80, 0.08, 0.566),
+    "capped": Figures(6.70, 0.33, 1.475),
+    "sale": Figures(11.01, 0.84, 3.775),
+    "waterfall": Figures(22.85, 1.47, 10.449),
+    "order": Figures(29.50, 1.92, 4.783),
+}
+
+DRAFT_RUNS = {"simple": 0.09, "capped": 0.24}
+"""A register machine that the reference is drafting; it covers part of the language."""
+
+
+class Aim(NamedTuple):
+    """What is wanted of one figure: at least `floor`, better `aim`; or, if `below`, at most."""
+
+    what: str
+    floor: float
+    aim: float
+    unit: str
+    below: bool
+
+    def met(self, figure: float, mark: float) -> bool:
+        """Whether a figure reaches a mark."""
+        return figure < mark if self.below else figure >= mark
+
+
+AIMS = {
+    "translated": Aim(
+        "Resolve and execute, translated: times as fast as the reference (geometric mean)",
+        4, 8, "x", below=False,
+    ),
+    "vm": Aim(
+        "Resolve and execute on the stack machine: times as fast as the reference (geometric mean)",
+        1, 2, "x", below=False,
+    ),
+    "cold": Aim(
+        "Text to program, cold: multiple of the reference's parse and check (geometric mean)",
+        6, 3, "x", below=True,
+    ),
+    "warm": Aim(
+        "Text to program, warm in the process: part of cold (worst program)",
+        2, 2, "%", below=True,
+    ),
+    "startup": Aim(
+        "`numscript run`, whole process, warm disk cache: multiple of `import click`",
+        1.8, 1.3, "x", below=True,
+    ),
+    "memory": Aim(
+        "Memory of the program `order` with its function", 60, 60, " KB", below=True
+    ),
+    "growth": Aim("The largest growth exponent", 1.1, 1.1, "", below=True),
+}  # fmt: skip
