@@ -3,7 +3,7 @@ PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test fmt docs tables golden
+.PHONY: help setup check test fmt docs tables golden bench
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -32,3 +32,12 @@ docs: ## write the generated pages: docs/errors.md, docs/opcodes.md, docs/cli.md
 
 golden: ## write the golden files anew; read the difference before it is committed
 	$(PYTHON) -m tests.golden
+
+bench: ## measure everything and write docs/performance.md; takes half an hour, on a calm machine
+	@mkdir -p .benchmarks
+	$(PYTHON) -m pip install --quiet --editable '.[bench]'
+	for run in 1 2 3; do $(PYTHON) -m pytest benchmarks -q -k "not growth" \
+	  --benchmark-json=.benchmarks/stages-$$run.json || exit 1; done
+	$(PYTHON) -m pytest benchmarks -q -k growth --benchmark-max-time=0.3 \
+	  --benchmark-json=.benchmarks/growth.json
+	$(PYTHON) -m benchmarks.report .benchmarks/stages-?.json .benchmarks/growth.json

@@ -18,7 +18,7 @@ from numscript.prelude import Type
 from numscript.runtime.resolver import resolve
 from numscript.runtime.result import ExecutionResult, Needs, ResolvedProgram
 from numscript.runtime.store import StaticStore
-from numscript.runtime.vm import execute
+from numscript.runtime.vm import execute_once
 from numscript.script import LIMITS, Limits, Script
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class Program(bytecode.Program):
         return run
 
     def _run_on_machine(self, variables: Mapping[str, object], store: Store) -> ExecutionResult:
-        return execute(resolve(self, variables, store))
+        return execute_once(resolve(self, variables, store))
 
     def run_many(
         self, rows: Iterable[Mapping[str, object]], store: Store | None = None

@@ -53,6 +53,12 @@ class Script:
         self.name = name
         self._line_starts: list[int] | None = None
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Script) and self.text == other.text and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash((self.text, self.name))
+
     def __repr__(self) -> str:
         return f"Script(name={self.name!r}, {len(self.text)} characters)"
 

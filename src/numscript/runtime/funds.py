@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from numscript.runtime.result import new_posting
+from numscript.runtime.result import Posting
 
 if TYPE_CHECKING:
-    from numscript.runtime.result import Posting
     from numscript.runtime.store import BalanceKey
+
+_new = tuple.__new__
+"""Makes a posting of its fields in half the time of calling `Posting`."""
 
 Piece: TypeAlias = tuple[str, str, int]
 """The account and colour it came from, and the amount."""
@@ -61,7 +63,7 @@ def give(
             funds.append((account, color, size - amount))
             size = amount
         amount -= size
-        postings.append(new_posting((account, destination, size, asset, color)))
+        postings.append(_new(Posting, (account, destination, size, asset, color)))
 
 
 def give_and_credit(
@@ -76,7 +78,7 @@ def give_and_credit(
     for account, color, size in pull(funds, amount):
         key = (destination, asset, color)
         balances[key] = balances.get(key, 0) + size
-        postings.append(new_posting((account, destination, size, asset, color)))
+        postings.append(_new(Posting, (account, destination, size, asset, color)))
 
 
 def repay(funds: list[Piece], amount: int, asset: str, balances: dict[BalanceKey, int]) -> None:

@@ -80,8 +80,16 @@ def execute(resolved: ResolvedProgram) -> ExecutionResult:
 
     The resolved program is left as it is: it can be run again, with the same result.
     """
-    machine = Machine(resolved.program, resolved.slots.copy(), resolved.balances.copy())
-    machine.run(resolved.program.main)
+    return execute_once(
+        resolved._replace(slots=resolved.slots.copy(), balances=resolved.balances.copy())
+    )
+
+
+def execute_once(resolved: ResolvedProgram) -> ExecutionResult:
+    """Run a resolved program that nobody will run again: its slots and balances are used up."""
+    program, slots, balances, _ = resolved
+    machine = Machine(program, slots, balances)
+    machine.run(program.main)
     return ExecutionResult(
         tuple(machine.postings),
         machine.tx_metadata,

@@ -11,7 +11,7 @@ from numscript.runtime.allotment import share, split
 from numscript.runtime.funds import assemble, give, give_and_credit, pull, repay
 from numscript.runtime.resolver import fetch_balances, find_metadata, resolve
 from numscript.runtime.result import ExecutionResult, Posting
-from numscript.runtime.vm import check_postings, execute, stop
+from numscript.runtime.vm import check_postings, execute_once, stop
 from numscript.values import READERS, Portion, is_account, is_color
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def run_on_machine(program: Program, given: Mapping[str, object], store: Store) -> ExecutionResult:
     """Leave a run to the machine: a variable could not be read, and it says which and why."""
-    return execute(resolve(program, given, store))
+    return execute_once(resolve(program, given, store))
 
 
 def read(
