@@ -32,7 +32,7 @@ EMPTY = StaticStore()
 """The store of a run that is given none."""
 PROGRAMS_KEPT = 256
 """How many compiled programs `compile` keeps, those used last."""
-RUNS_BEFORE_TRANSLATING = 30
+RUNS_BEFORE_TRANSLATING = 60
 """How many runs pay for the translation, as measured (docs/performance.md)."""
 
 

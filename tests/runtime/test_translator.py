@@ -114,7 +114,7 @@ def test_an_engine_that_does_not_exist_is_refused() -> None:
 
 def test_a_program_is_translated_once_it_has_run_often() -> None:
     program = numscript.compile("send [USD/2 3] ( source = @world destination = @often )")
-    postings = {program.run().postings for _ in range(80)}
+    postings = {program.run().postings for _ in range(150)}
     assert postings == {program.run(engine="vm").postings}
 
 
