@@ -387,7 +387,11 @@ def _constant(kind: str, value: Any) -> Constant:
 
 
 def _failure(code: str, fields: Mapping[str, object]) -> Kind:
-    return errors.CATALOGUE[code](**{_text(name): value for name, value in fields.items()})
+    kind = errors.CATALOGUE[code](**{_text(name): value for name, value in fields.items()})
+    # A field that is missing shows itself here rather than when the error is raised.
+    if not kind.message + kind.hint:
+        raise ValueError(f"{code} has no words")
+    return kind
 
 
 def _span(start: Any, end: Any) -> Span:
