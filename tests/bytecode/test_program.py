@@ -178,11 +178,11 @@ def test_a_program_that_does_not_say_what_it_reads_runs_the_same_when_translated
 
 def test_an_error_without_its_fields_is_refused() -> None:
     program = numscript.compile("send [USD/2 1] ( source = oneof { @a @b } destination = @c )")
-    tree = json.loads(program.encode()[5:])
+    tree = json.loads(program.encode()[9:])
     assert tree["failures"] == [["NUM420", {"feature": "experimental-oneof"}]]
     tree["failures"] = [["NUM420", {}]]
     with pytest.raises(ExecutionError, match="NUM427"):
-        Program.decode(MAGIC + bytes([VERSION]) + json.dumps(tree).encode("ascii"))
+        Program.decode(seal(json.dumps(tree).encode("ascii")))
 
 
 # --- changed programs -------------------------------------------------------------------------

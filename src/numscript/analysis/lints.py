@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from numscript import errors
 from numscript.analysis.constants import constant_portion, rest, sum_portions
-from numscript.diagnostics import Kind
+from numscript.diagnostics import Kind, Severity
 from numscript.prelude import WORLD
 from numscript.script import Span
 from numscript.values import Portion, sum_text
@@ -19,7 +18,13 @@ from numscript.values import Portion, sum_text
 if TYPE_CHECKING:
     from numscript.syntax import nodes
 
-Report = Callable[[Kind, Span], None]
+
+class Report(Protocol):
+    """How a finding is reported; of the kind's own severity where none is given."""
+
+    def __call__(self, kind: Kind, span: Span, severity: Severity | None = None, /) -> None:
+        """Add a diagnostic."""
+        ...
 
 
 class Scope(NamedTuple):
@@ -90,7 +95,8 @@ class Reach:
     def take_allotment(self, source: nodes.SourceAllotment) -> None:
         """Shares of an amount, which "all" is not."""
         if self.scope.sends_all:
-            self.report(errors.AllotmentInSendAll(), source.span)
+            # Only a warning, as in the reference: the run says so if it gets there.
+            self.report(errors.AllotmentInSendAll(), source.span, Severity.WARNING)
 
 
 class Allotments:
