@@ -86,7 +86,6 @@ _NAMES = {
 _CONTINUATIONS = {
     "ACCOUNT_SEGMENT",
     "BACKSLASH",
-    "COMMA",
     "MINUS",
     "PLUS",
     "SLASH",
