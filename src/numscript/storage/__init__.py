@@ -63,11 +63,21 @@ def open_storage(url: str) -> Storage:
 
             return SQLiteStorage(url)
         case "postgres" | "postgresql":
-            from numscript.storage.postgres import open_postgres
-
-            return open_postgres(url)
+            return _open_postgres(url)
         case _:
             return _registered(scheme, url)(url)
+
+
+def _open_postgres(url: str) -> Storage:
+    """Open a storage on a server, if the driver is installed."""
+    try:
+        from numscript.storage.postgres import PostgresStorage
+    except ImportError as problem:
+        package = (problem.name or "psycopg").partition(".")[0]
+        shown = hide_password(url)
+        kind = errors.MissingDriver(url=shown, package=package, extra="postgres")
+        raise StorageError.of(kind) from problem
+    return PostgresStorage(url)
 
 
 def _registered(scheme: str, url: str) -> Callable[[str], Storage]:
