@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 VARIABLE = "NUMSCRIPT_STORAGE"
 MAIN = "main"
 SQLITE = "sqlite:///"
+READ_ONLY = ", and is read-only"
+"""What the storage says of a file that it may not make books in; nobody asked for that here."""
 
 
 class Access(Enum):
@@ -118,10 +120,12 @@ def transaction_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(*arguments, labels=labels, **rest)
 
     options = (
-        click.option("--reference", metavar="TEXT", help="Its reference, unique in the ledger."),
         click.option(
-            "--tx-meta", metavar="KEY=VALUE", multiple=True, help="Metadata. May be repeated."
+            "--reference",
+            metavar="TEXT",
+            help="The transaction's reference, unique in the ledger.",
         ),
+        tx_meta_option,
         click.option(
             "--account-meta",
             nargs=2,
@@ -140,12 +144,20 @@ def transaction_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+tx_meta_option = click.option(
+    "--tx-meta",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Metadata of the transaction. May be repeated.",
+)
 key_option = click.option(
     "--idempotency-key",
     metavar="TEXT",
     help="Done once only: the same key and request give the first result again.",
 )
-dry_run_option = click.option("--dry-run", is_flag=True, help="Show it, and commit nothing.")
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Show the transaction, commit nothing."
+)
 
 
 def read_pairs(pairs: tuple[str, ...] | list[str], hint: str) -> dict[str, str]:
@@ -244,7 +256,9 @@ def _open_storage(url: str | None, access: Access) -> Storage:
         return open_storage(f"{url}{'&' if '?' in url else '?'}mode=ro")
     except StorageError as error:
         if isinstance(error.kind, errors.CannotOpen):
-            reason = error.kind.reason.removesuffix(", and is read-only")
+            reason = error.kind.reason
+            if reason.endswith(READ_ONLY):
+                reason = f"{reason.removesuffix(READ_ONLY)}; `numscript ledger init` makes them"
             raise StorageError.of(errors.CannotOpen(url=url, reason=reason)) from None
         raise
 

@@ -44,19 +44,16 @@ def moment_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )(call)
 
 
-def filter_option(example: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The option `--filter`; the command gets the filter as data."""
+def filter_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option `--filter`; the command gets the filter as data, `wanted`."""
 
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(command)
-        def call(*arguments: Any, filter_text: str | None, **rest: Any) -> Any:
-            return command(*arguments, wanted=_read_filter(filter_text), **rest)
+    @wraps(command)
+    def call(*arguments: Any, filter_text: str | None, **rest: Any) -> Any:
+        return command(*arguments, wanted=_read_filter(filter_text), **rest)
 
-        return click.option(
-            "--filter", "filter_text", metavar="JSON", help=f"Only those that match: '{example}'."
-        )(call)
-
-    return decorate
+    return click.option(
+        "--filter", "filter_text", metavar="JSON", help="Only what matches a filter, as told above."
+    )(call)
 
 
 def page_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -103,10 +103,13 @@ def run(
     for option, value in (("--balances", balances), ("--metadata", metadata)):
         if value is not None:
             source = click.get_current_context().get_parameter_source("storage")
-            named = "--storage names books"
-            if source is click.core.ParameterSource.ENVIRONMENT:
-                named = f"{books.VARIABLE} names books (--storage '' sets it aside)"
-            books.refuse(f"{option} is for a simulation, and {named} that have their own")
+            from_variable = source is click.core.ParameterSource.ENVIRONMENT
+            named = books.VARIABLE if from_variable else "--storage"
+            way_out = "; --storage '' simulates all the same" if from_variable else ""
+            books.refuse(
+                f"{option} is for a simulation, and {named} names books, which have their "
+                f"own{way_out}"
+            )
     commit_script(storage=storage, ledger=ledger or books.MAIN, labels=labels, force=force, **given)
 
 

@@ -14,7 +14,7 @@ ORDERS = ("address", "first-usage", "insertion-date", "updated-at")
 
 
 @click.command(short_help="List accounts with their balances and metadata.")
-@lists.filter_option('{"$gt": {"balance[USD/2]": 0}}')
+@lists.filter_option
 @lists.order_options(ORDERS, descending=False)
 @lists.page_options
 @lists.moment_options

@@ -14,7 +14,7 @@ from numscript.cli.lists import Moment
 @click.command(short_help="List balances, or add them up by asset.")
 @click.argument("account", required=False)
 @click.option("--sum", "add_up", is_flag=True, help="Add the balances up by asset.")
-@lists.filter_option('{"$gt": {"balance[USD/2]": 0}}')
+@lists.filter_option
 @lists.order_options(descending=False)
 @lists.page_options
 @lists.moment_options

@@ -11,7 +11,7 @@ from numscript.cli.books import Access
 
 
 @click.command(short_help="List the lines of the log, the last first.")
-@lists.filter_option('{"$match": {"type": "SET_METADATA"}}')
+@lists.filter_option
 @lists.order_options(descending=True)
 @lists.page_options
 @books.books_options

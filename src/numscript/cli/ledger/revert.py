@@ -14,7 +14,7 @@ from numscript.cli.books import Access
 @click.option(
     "--at-effective-date", is_flag=True, help="It takes effect when the first one did, not now."
 )
-@click.option("--tx-meta", metavar="KEY=VALUE", multiple=True, help="Metadata. May be repeated.")
+@books.tx_meta_option
 @books.key_option
 @books.dry_run_option
 @books.books_options

@@ -14,7 +14,7 @@ ORDERS = ("id", "timestamp", "inserted-at", "updated-at")
 
 
 @click.command(short_help="List transactions, the last first.")
-@lists.filter_option('{"$match": {"account": "users:"}}')
+@lists.filter_option
 @lists.order_options(ORDERS, descending=True)
 @lists.page_options
 @lists.moment_options

@@ -21,7 +21,7 @@ MAX_GROUP = 1000
     default=0,
     help="Add up accounts whose first so many segments agree.",
 )
-@lists.filter_option('{"$match": {"account": "users:"}}')
+@lists.filter_option
 @lists.order_options(descending=False)
 @lists.page_options
 @lists.moment_options
