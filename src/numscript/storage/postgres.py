@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -24,6 +24,7 @@ from numscript.runtime.store import BalanceKey, MetadataQuery, is_scale
 from numscript.storage import queries, tables
 from numscript.storage.filters import Query
 from numscript.storage.memory import unknown_ledger
+from numscript.storage.pipeline import Connection, Step, send
 from numscript.storage.protocol import (
     NOTHING,
     Account,
@@ -42,9 +43,6 @@ from numscript.storage.protocol import (
     metadata_of,
     moves_of,
 )
-
-Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
-Step: TypeAlias = tuple[str, Sequence[object]]
 
 MAX_CONNECTIONS = 16
 CONNECT_TIMEOUT = 10
@@ -78,6 +76,7 @@ class PostgresStorage:
         self._prepare()
         self._connections = ConnectionPool(
             url,
+            connection_class=Connection,
             min_size=1,
             max_size=MAX_CONNECTIONS,
             timeout=CONNECT_TIMEOUT,
@@ -91,7 +90,7 @@ class PostgresStorage:
     def _prepare(self) -> None:
         """Make or upgrade the tables, and find what is wrong with the URL before anybody waits."""
         try:
-            with psycopg.connect(
+            with Connection.connect(
                 self._url, autocommit=True, connect_timeout=CONNECT_TIMEOUT
             ) as connection:
                 version = connection.execute("SELECT version()").fetchone()
@@ -229,7 +228,7 @@ class PostgresStorage:
         end = time.monotonic() + SETTLE_TIMEOUT
         while time.monotonic() < end:
             try:
-                with psycopg.connect(
+                with Connection.connect(
                     self._url, autocommit=True, connect_timeout=CONNECT_TIMEOUT
                 ) as connection:
                     left = max(1, int((end - time.monotonic()) * 1000))
@@ -314,9 +313,7 @@ class PostgresSession:
 
     def _send(self, steps: Sequence[Step]) -> list[list[Any]]:
         """Send statements in one round trip; the rows of each."""
-        with self.connection.pipeline():
-            done = [self.connection.execute(text.encode(), values) for text, values in steps]
-        return [cursor.fetchall() if cursor.description else [] for cursor in done]
+        return send(self.connection, steps)
 
     def get_balances(self, query: Sequence[BalanceKey]) -> Mapping[BalanceKey, int]:
         """The balances asked for."""
@@ -542,7 +539,7 @@ class PostgresSession:
 
     def _ask(self, statement: queries.Statement, *more: object) -> list[Any]:
         text = statement.text.replace("?", "%s")
-        return self._send([(text, (*statement.values, *more))])[0]
+        return self.connection.execute(text.encode(), (*statement.values, *more)).fetchall()
 
     def select(self, query: Query) -> Sequence[Any]:
         """What a query asks for."""
