@@ -8,12 +8,12 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from numscript import errors
-from numscript.diagnostics import LedgerError, NumscriptError
+from numscript.diagnostics import LedgerError, NumscriptError, StorageError
 from numscript.ledger import chain
 from numscript.ledger.books import REVERTS, Books
 from numscript.storage.filters import Query
 from numscript.storage.memory import MemoryStorage
-from numscript.storage.protocol import Log, Session, Storage, write_instant
+from numscript.storage.protocol import Log, Session, Storage, TryAgain, write_instant
 
 BATCH = 1000
 """How many lines are replayed before they are written."""
@@ -104,6 +104,15 @@ def _broken(number: int, reason: str) -> LedgerError:
 
 def import_lines(storage: Storage, name: str, lines: Iterable[str]) -> int:
     """Import a log into an empty ledger, in one session; gives the number of lines."""
+    try:
+        return _import(storage, name, lines)
+    except TryAgain as problem:
+        # The lines may be gone by now, so the caller has to begin again.
+        reason = "it gave up the import"
+        raise StorageError.of(errors.StorageUnavailable(reason=reason)) from problem
+
+
+def _import(storage: Storage, name: str, lines: Iterable[str]) -> int:
     count = 0
     numbered = enumerate((line for line in lines if line.strip()), start=1)
     with storage.write(name) as session:

@@ -67,6 +67,8 @@ def send(connection: Connection, steps: Sequence[Step]) -> list[list[tuple[Any, 
     except BaseException:
         connection.close()
         raise
+    if isinstance(problem, sql_errors.InvalidSqlStatementName):
+        connection.close()
     if problem is not None:
         raise problem
     return rows

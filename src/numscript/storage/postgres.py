@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 import psycopg
 from psycopg import errors as sql_errors
+from psycopg.pq import TransactionStatus
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from numscript import errors
@@ -50,6 +51,7 @@ CONNECT_TIMEOUT = 10
 SETTLE_TIMEOUT = 10.0
 """In seconds: how long to ask what became of a commit whose connection was lost."""
 READ_TRIES = 5
+IDLE = TransactionStatus.IDLE
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 HEAD = (
@@ -80,7 +82,12 @@ class PostgresStorage:
             min_size=1,
             max_size=MAX_CONNECTIONS,
             timeout=CONNECT_TIMEOUT,
-            kwargs={"autocommit": True, "connect_timeout": CONNECT_TIMEOUT},
+            # Statements are prepared by `pipeline`; psycopg's own preparing would forget them.
+            kwargs={
+                "autocommit": True,
+                "connect_timeout": CONNECT_TIMEOUT,
+                "prepare_threshold": None,
+            },
             open=True,
         )
 
@@ -191,8 +198,16 @@ class PostgresStorage:
         try:
             yield connection
         finally:
-            # A connection with an open transaction is rolled back, a broken one is replaced.
-            self._connections.putconn(connection)
+            self._give_back(connection)
+
+    def _give_back(self, connection: Connection) -> None:
+        """Give a connection back; one that is broken is replaced."""
+        if not connection.closed and connection.info.transaction_status != IDLE:
+            try:
+                send(connection, [("ROLLBACK", ())])
+            except psycopg.Error:
+                connection.close()
+        self._connections.putconn(connection)
 
     @contextmanager
     def write(self, ledger: str, wanted: Wanted = NOTHING) -> Iterator[Session]:
@@ -203,20 +218,18 @@ class PostgresStorage:
     @contextmanager
     def read(self, ledger: str, wanted: Wanted = NOTHING) -> Iterator[Session]:
         """A session that reads the ledger as it was when it began."""
-        with translated(), self._connection() as connection:
+        with final(), translated(), ExitStack() as stack:
             for attempt in range(READ_TRIES):
+                connection = stack.enter_context(self._connection())
                 try:
                     session = PostgresSession(self, connection, ledger, wanted, writes=False)
                     break
-                except psycopg.OperationalError:
+                except (psycopg.OperationalError, sql_errors.InvalidSqlStatementName):
                     # Nothing was given to anybody yet: another connection may do.
-                    if not connection.closed or attempt == READ_TRIES - 1:
+                    if attempt == READ_TRIES - 1:
                         raise
-                    self._connections.putconn(connection)
-                    connection = self._connections.getconn()
+                    stack.close()
             yield session
-            if not connection.closed:
-                connection.execute("ROLLBACK")
 
     def settle(self, ledger: str, log: int, writer: str, problem: Exception) -> None:
         """Find out what became of a commit whose connection was lost.
@@ -258,6 +271,16 @@ def _without_password(url: str) -> str:
 
 
 @contextmanager
+def final() -> Iterator[None]:
+    """Turn TryAgain into an error, where nobody would try again."""
+    try:
+        yield
+    except TryAgain as problem:
+        reason = _first_line(problem.__cause__ or problem)
+        raise StorageError.of(errors.StorageUnavailable(reason=reason)) from problem
+
+
+@contextmanager
 def translated() -> Iterator[None]:
     """Turn what psycopg raises into kinds of the catalogue, or into TryAgain."""
     try:
@@ -268,6 +291,9 @@ def translated() -> Iterator[None]:
         raise StorageError.of(errors.BrokenBound(reason=_first_line(problem))) from problem
     except (sql_errors.QueryCanceled, sql_errors.LockNotAvailable) as problem:
         raise StorageError.of(errors.StorageUnavailable(reason=_first_line(problem))) from problem
+    except sql_errors.InvalidSqlStatementName as problem:
+        # A pooler between changed the server's end of the connection.
+        raise TryAgain from problem
     except sql_errors.InsufficientResources as problem:
         if isinstance(problem, sql_errors.TooManyConnections):
             raise TryAgain from problem
@@ -278,7 +304,7 @@ def translated() -> Iterator[None]:
         raise StorageError.of(errors.WriteRefused(reason=_first_line(problem))) from problem
 
 
-def _first_line(problem: Exception) -> str:
+def _first_line(problem: BaseException) -> str:
     return str(problem).strip().partition("\n")[0] or type(problem).__name__
 
 
@@ -405,8 +431,11 @@ class PostgresSession:
         """Send what was kept, and commit."""
         try:
             self._send([*self.steps, ("COMMIT", ())])
+        except (sql_errors.SerializationFailure, sql_errors.DeadlockDetected):
+            raise
         except (psycopg.OperationalError, psycopg.InterfaceError) as problem:
-            if not self.connection.closed:
+            unclear = isinstance(problem, sql_errors.StatementCompletionUnknown)
+            if not self.connection.closed and not unclear:
                 raise
             self.storage.settle(self.ledger, self.last_log, self.writer, problem)
 
