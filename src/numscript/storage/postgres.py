@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import psycopg
@@ -50,6 +50,8 @@ CONNECT_TIMEOUT = 10
 """In seconds: how long to wait for a server, or for a connection to be free."""
 SETTLE_TIMEOUT = 10.0
 """In seconds: how long to ask what became of a commit whose connection was lost."""
+T = TypeVar("T")
+
 READ_TRIES = 5
 IDLE = TransactionStatus.IDLE
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
@@ -118,6 +120,7 @@ class PostgresStorage:
             except (
                 sql_errors.UniqueViolation,
                 sql_errors.DuplicateTable,
+                sql_errors.DuplicateObject,
                 sql_errors.SerializationFailure,
                 sql_errors.DeadlockDetected,
             ):
@@ -175,7 +178,7 @@ class PostgresStorage:
         text = "SELECT ledger FROM numscript_ledgers ORDER BY ledger"
         return self._do(lambda connection: [row[0] for row in connection.execute(text)])
 
-    def _do(self, work: Callable[[Connection], Any]) -> Any:
+    def _do(self, work: Callable[[Connection], T]) -> T:
         """Do something that may be done again on a new connection."""
         for attempt in range(READ_TRIES):
             try:
@@ -442,10 +445,13 @@ class PostgresSession:
     def _writes(self, changes: Changes) -> list[Step]:
         """The statements of a batch."""
         ledger, head = self.ledger, changes.head
+        move = (
+            "UPDATE numscript_ledgers SET last_transaction = %s, last_log = %s, "
+            "last_hash = %s, last_date = %s WHERE ledger = %s"
+        )
         steps: list[Step] = [
             (
-                "UPDATE numscript_ledgers SET last_transaction = %s, last_log = %s, "
-                "last_hash = %s, last_date = %s WHERE ledger = %s",
+                move,
                 (head.transaction, head.log, head.hash, tables.micros_or_none(head.date), ledger),
             ),
             _insert(
@@ -586,7 +592,7 @@ class PostgresSession:
             case "logs":
                 return [tables.read_log(row) for row in rows]
             case _:
-                return [VolumeRow(*row[:3], int(row[3]), int(row[4])) for row in rows]
+                return [VolumeRow(row[0], row[1], row[2], int(row[3]), int(row[4])) for row in rows]
 
     def _accounts(self, query: Query, rows: Sequence[Any]) -> Sequence[Any]:
         found = [tables.read_account(row) for row in rows]
@@ -632,9 +638,7 @@ def _insert(
     Amounts travel as text, and are numbers only on the server.
     """
     names = types.split()
-    arrays = ", ".join(
-        "%s::text[]" if name == "numeric" else f"%s::{name}[]" for name in names
-    )
+    arrays = ", ".join("%s::text[]" if name == "numeric" else f"%s::{name}[]" for name in names)
     columns = ", ".join(f"c{at}" for at in range(len(names)))
     picked = ", ".join(
         f"u.c{at}::numeric" if name == "numeric" else f"u.c{at}" for at, name in enumerate(names)
