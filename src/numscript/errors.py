@@ -1270,8 +1270,8 @@ class DuplicateReference(Kind):
 
     code = "NUM503"
     title = "duplicate reference"
-    text = "the transaction {id} already has the reference `{reference}`"
-    reference: str
+    text = "the transaction {id} already has the reference `{name}`"
+    name: str
     id: int
 
 
@@ -1679,15 +1679,11 @@ class MissingDriver(Kind):
     """A storage needs a package that is not installed.
 
     ```python
-    import sys
+    from numscript.diagnostics import StorageError
+    from numscript.errors import MissingDriver
 
-    from numscript.storage import open_storage
-
-    sys.modules["psycopg"] = None
-    try:
-        open_storage("postgresql://localhost/books")
-    finally:
-        del sys.modules["psycopg"]
+    url = "postgresql://localhost/books"
+    raise StorageError.of(MissingDriver(url=url, package="psycopg", extra="postgres"))
     ```
     """
 

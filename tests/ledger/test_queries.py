@@ -14,7 +14,15 @@ from numscript.ledger import Ledger, LedgerError, Posting
 from numscript.storage import Storage
 from tests.storage.backends import START, Clock
 
-ACCOUNTS = ("users:1", "users:2", "users:1:main", "users:22:main", "fees", "Shop_1", "users:1-a:main:x")
+ACCOUNTS = (
+    "users:1",
+    "users:2",
+    "users:1:main",
+    "users:22:main",
+    "fees",
+    "Shop_1",
+    "users:1-a:main:x",
+)
 DAY = timedelta(days=1)
 
 
@@ -37,7 +45,10 @@ def books(storage: Storage, name: str) -> Ledger:
             postings,
             force=True,
             reference=f"order-{number}" if number % 3 else None,
-            metadata={"kind": random.choice(("sale", "gift_10%", "")), f"k{number % 4}": "x" * number},
+            metadata={
+                "kind": random.choice(("sale", "gift_10%", "")),
+                f"k{number % 4}": "x" * number,
+            },
             timestamp=START + random.randint(-30, 5) * DAY,
         )
         if number % 7 == 3:
@@ -67,17 +78,18 @@ def of(row: Any, role: int | None = None) -> set[str]:
 
 
 TRANSACTIONS: list[tuple[object, Callable[[Any], object]]] = [
-    (None, lambda t: True),
-    ({}, lambda t: True),
+    (None, lambda _: True),
+    ({}, lambda _: True),
     ({"$match": {"id": 7}}, lambda t: t.id == 7),
     ({"$in": {"id": [3, 99, 5]}}, lambda t: t.id in (3, 5)),
     ({"$gte": {"id": 20}}, lambda t: t.id >= 20),
-    ({"$gt": {"id": 10**40}}, lambda t: False),
+    ({"$gt": {"id": 10**40}}, lambda _: False),
     ({"$match": {"reference": "order-4"}}, lambda t: t.reference == "order-4"),
     ({"$like": {"reference": "order-_"}}, lambda t: t.reference and len(t.reference) == 7),
-    ({"$like": {"reference": "ORDER-%"}}, lambda t: False),
-    ({"$in": {"reference": ["order-1", "order-2"]}}, lambda t: t.reference in ("order-1", "order-2")),
-    ({"$in": {"reference": []}}, lambda t: False),
+    ({"$like": {"reference": "ORDER-%"}}, lambda _: False),
+    ({"$in": {"reference": ["order-1", "order-2"]}},
+     lambda t: t.reference in ("order-1", "order-2")),
+    ({"$in": {"reference": []}}, lambda _: False),
     ({"$not": {"$match": {"reference": "order-4"}}}, lambda t: t.reference != "order-4"),
     ({"$match": {"account": "fees"}}, lambda t: "fees" in of(t)),
     ({"$match": {"source": "fees"}}, lambda t: "fees" in of(t, 0)),
@@ -94,7 +106,7 @@ TRANSACTIONS: list[tuple[object, Callable[[Any], object]]] = [
     ({"$match": {"metadata[k1]": "x" * 57}}, lambda t: t.metadata.get("k1") == "x" * 57),
     ({"$match": {"metadata[k2]": "x" * 50}}, lambda t: t.metadata.get("k2") == "x" * 50),
     ({"$like": {"metadata[kind]": "gift\\_10\\%"}}, lambda t: t.metadata.get("kind") == "gift_10%"),
-    ({"$like": {"metadata[kind]": "%\\"}}, lambda t: False),
+    ({"$like": {"metadata[kind]": "%\\"}}, lambda _: False),
     ({"$in": {"metadata[kind]": ["sale", ""]}}, lambda t: t.metadata.get("kind") in ("sale", "")),
     ({"$exists": {"metadata": "k1"}}, lambda t: "k1" in t.metadata),
     ({"$not": {"$exists": {"metadata": "k1"}}}, lambda t: "k1" not in t.metadata),
@@ -123,11 +135,11 @@ def euros(row: Any, color: str = "") -> int | None:
 
 
 ACCOUNT_FILTERS: list[tuple[object, Callable[[Any], object]]] = [
-    (None, lambda a: True),
+    (None, lambda _: True),
     ({"$match": {"address": "users:1"}}, lambda a: a.address == "users:1"),
     ({"$match": {"address": "users:"}}, lambda a: a.address in ("users:1", "users:2")),
     ({"$match": {"address": "users:..."}}, lambda a: a.address.startswith("users:")),
-    ({"$match": {"address": "..."}}, lambda a: True),
+    ({"$match": {"address": "..."}}, lambda _: True),
     ({"$match": {"address": ""}}, lambda a: ":" not in a.address),
     ({"$like": {"address": "%s"}}, lambda a: a.address.endswith("s")),
     ({"$in": {"address": ["fees", "Shop_1"]}}, lambda a: a.address in ("fees", "Shop_1")),
@@ -201,7 +213,10 @@ def test_volumes_are_those_of_the_accounts(full: Ledger, when: dict[str, Any]) -
             total[1] += output
         grouped = sorted((*key, *total) for key, total in sums.items())
         assert list(full.volumes(group=depth, limit=1000, **when)) == grouped
-        assert list(paged(lambda **how: full.volumes(group=depth, **how, **when), 3)) == grouped
+        assert (
+            list(paged(lambda depth=depth, **how: full.volumes(group=depth, **how, **when), 3))
+            == grouped
+        )
     totals: dict[str, int] = {}
     for _, asset, _, input_, output in rows(*users):
         totals[asset] = totals.get(asset, 0) + input_ - output
@@ -279,7 +294,7 @@ def test_filters_of_logs(full: Ledger) -> None:
         ({"$in": {"type": ["SET_METADATA", "X"]}}, lambda log: log.type == "SET_METADATA"),
         ({"$gte": {"date": at}}, lambda log: log.date >= at),
         ({"$lt": {"id": 9}}, lambda log: log.id < 9),
-        ({"$match": {"idempotency_key": "k"}}, lambda log: False),
+        ({"$match": {"idempotency_key": "k"}}, lambda _: False),
     ):
         assert full.logs(filter_, limit=1000).items == tuple(filter(expected, logs))
 
@@ -337,7 +352,9 @@ def test_values_are_never_sql(full: Ledger, text: str) -> None:
     assert full.verify() == []
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "é", "bnVsbA", "WyJ0cmFuc2FjdGlvbnMiLCAiaWQiLCAxLCAiMyJd"])
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "é", "bnVsbA", "WyJ0cmFuc2FjdGlvbnMiLCAiaWQiLCAxLCAiMyJd"]
+)
 def test_a_bad_cursor_is_refused(ledger: Ledger, cursor: str) -> None:
     with pytest.raises(LedgerError) as raised:
         ledger.transactions(cursor=cursor)

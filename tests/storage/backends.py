@@ -90,9 +90,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def storage(
-    backend: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> Iterator[Storage]:
+def storage(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Storage]:
     """A storage of each kind; the one on Postgres is shared by all tests."""
     if backend == "postgres":
         yield request.getfixturevalue("postgres")

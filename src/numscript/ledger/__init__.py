@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numscript.diagnostics import LedgerError, StorageError
 from numscript.ledger.ledger import BulkResult, Ledger, Page
-from numscript.ledger.requests import DeleteMetadata, Post, Revert, Run, SetMetadata
+from numscript.ledger.requests import DeleteMetadata, Post, Request, Revert, Run, SetMetadata
 from numscript.runtime.result import Posting
 from numscript.storage.protocol import Account, Log, Transaction, Volume, VolumeRow
 
@@ -18,6 +18,7 @@ __all__ = [
     "Page",
     "Post",
     "Posting",
+    "Request",
     "Revert",
     "Run",
     "SetMetadata",

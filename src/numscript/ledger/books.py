@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from json.encoder import encode_basestring as quote
 from typing import Any, cast
 
 from numscript import errors
@@ -168,7 +169,7 @@ class Books:
             self.find(Wanted(references=(reference,)))
         number = self.references[reference]
         if number is not None:
-            raise LedgerError.of(errors.DuplicateReference(reference=reference, id=number))
+            raise LedgerError.of(errors.DuplicateReference(name=reference, id=number))
 
     # --- deciding ---
 
@@ -226,11 +227,18 @@ class Books:
                     raise LedgerError.of(errors.MetadataOverride(key=key))
             metadata = {**metadata, **request.metadata}
         for name, items in request.account_metadata.items():
-            account_metadata = {**account_metadata, name: {**account_metadata.get(name, {}), **items}}
+            account_metadata = {
+                **account_metadata,
+                name: {**account_metadata.get(name, {}), **items},
+            }
         return self.add_transaction(
-            postings, metadata, account_metadata, request.reference, request.timestamp or self.now,
+            postings,
+            metadata,
+            account_metadata,
+            request.reference,
+            cast("datetime | None", request.timestamp) or self.now,
             (request.idempotency_key, digest_),
-        )  # fmt: skip
+        )
 
     def post(self, request: Post, digest_: str | None) -> Transaction:
         """Keep plain postings, if their sources have what they give."""
@@ -375,9 +383,7 @@ class Books:
         if reference is not None:
             self.put(self.references, reference, number)
         for key, value in metadata.items():
-            self.transaction_metadata.append(
-                MetadataChange(number, key, value, self.head.log, now)
-            )
+            self.transaction_metadata.append(MetadataChange(number, key, value, self.head.log, now))
         self.use_accounts(volumes, timestamp)
         for address, items in account_metadata.items():
             self.merge_account_metadata(address, items, timestamp)
@@ -449,7 +455,7 @@ class Books:
     ) -> Log:
         """Delete a key of metadata, whether it is there or not."""
         return self.change_metadata(
-            chain.DELETE_METADATA, target, {name: None}, f'"key":{chain.quote(name)},',
+            chain.DELETE_METADATA, target, {name: None}, f'"key":{quote(name)},',
             (key, digest_),
         )  # fmt: skip
 
@@ -554,10 +560,7 @@ class Books:
                 for number in self.changed_transactions
                 if number <= last
             ],
-            {
-                key: (old, cast("Holding", self.holdings[key]))
-                for key, old in self.touched.items()
-            },
+            {key: (old, cast("Holding", self.holdings[key])) for key, old in self.touched.items()},
             [cast("AccountRow", self.accounts[address]) for address in self.changed_accounts],
             self.account_metadata,
             self.transaction_metadata,

@@ -37,7 +37,11 @@ class Waiting:
     __slots__ = ("atomic", "done", "error", "go_on", "leads", "requests", "results", "wake")
 
     def __init__(
-        self, requests: Sequence[Request | NumscriptError], *, atomic: bool = False, go_on: bool = False
+        self,
+        requests: Sequence[Request | NumscriptError],
+        *,
+        atomic: bool = False,
+        go_on: bool = False,
     ) -> None:
         self.requests = requests
         self.atomic = atomic

@@ -115,7 +115,7 @@ class Ledger:
         chance: Callable[[], float] = random.random,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        if not isinstance(name, str) or not is_ledger_name(name) or name in RESERVED:
+        if not is_ledger_name(str(name)) or name in RESERVED:
             raise invalid("ledger name", f"`{name}` is not 1 to 63 of 0-9 A-Z a-z _ -")
         self.storage = storage
         self.name = name
@@ -231,7 +231,10 @@ class Ledger:
     def delete_metadata(
         self, target: str | int, key: str, *, idempotency_key: str | None = None
     ) -> Log:
-        """Delete a key of metadata, whether it is there or not. Raises LedgerError, StorageError."""
+        """Delete a key of metadata, whether it is there or not.
+
+        Raises LedgerError, StorageError.
+        """
         return cast("Log", self._do(DeleteMetadata(target, key, idempotency_key)))
 
     def bulk(
@@ -305,7 +308,9 @@ class Ledger:
         pit: as they were at a point in time, by the date of effect, or that of insertion if
         `by_insertion` is set. cursor: `next` of the page before. Raises LedgerError, StorageError.
         """
-        return self._list("transactions", filter, order, descending, limit, cursor, pit, by_insertion)
+        return self._list(
+            "transactions", filter, order, descending, limit, cursor, pit, by_insertion
+        )
 
     def account(
         self, address: str, *, pit: Instant | None = None, by_insertion: bool = False
@@ -431,9 +436,9 @@ class Ledger:
         """One page of a resource."""
         if order not in SORTS[resource]:
             raise invalid("order", f"`{order}` is none of {', '.join(SORTS[resource])}")
-        if isinstance(limit, bool) or not isinstance(limit, int) or not 0 < limit <= MAX_PAGE:
+        if type(limit) is not int or not 0 < limit <= MAX_PAGE:
             raise invalid("limit", f"{limit!r} is not a number from 1 to {MAX_PAGE}")
-        if isinstance(group, bool) or not isinstance(group, int) or not 0 <= group <= 1000:
+        if type(group) is not int or not 0 <= group <= 1000:
             raise invalid("group", f"{group!r} is not a number of segments")
         after = None if cursor is None else read_cursor(cursor, resource, order, descending)
         query = Query(

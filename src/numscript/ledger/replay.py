@@ -8,12 +8,12 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from numscript import errors
-from numscript.diagnostics import LedgerError, NumscriptError
+from numscript.diagnostics import LedgerError, NumscriptError, StorageError
 from numscript.ledger import chain
 from numscript.ledger.books import REVERTS, Books
 from numscript.storage.filters import Query
 from numscript.storage.memory import MemoryStorage
-from numscript.storage.protocol import Log, Session, Storage, write_instant
+from numscript.storage.protocol import Log, Session, Storage, TryAgain, write_instant
 
 BATCH = 1000
 """How many lines are replayed before they are written."""
@@ -104,6 +104,15 @@ def _broken(number: int, reason: str) -> LedgerError:
 
 def import_lines(storage: Storage, name: str, lines: Iterable[str]) -> int:
     """Import a log into an empty ledger, in one session; gives the number of lines."""
+    try:
+        return _import(storage, name, lines)
+    except TryAgain as problem:
+        # The lines may be gone by now, so the caller has to begin again.
+        reason = "it gave up the import"
+        raise StorageError.of(errors.StorageUnavailable(reason=reason)) from problem
+
+
+def _import(storage: Storage, name: str, lines: Iterable[str]) -> int:
     count = 0
     numbered = enumerate((line for line in lines if line.strip()), start=1)
     with storage.write(name) as session:
@@ -145,8 +154,8 @@ def verify(session: Session, name: str) -> list[Problem]:
                 try:
                     replay(books, log)
                 except LedgerError as error:
-                    assert isinstance(error.kind, errors.BrokenChain)
-                    problems.append(Problem(f"log {error.kind.id}", error.kind.reason))
+                    fields = error.kind.fields
+                    problems.append(Problem(f"log {fields['id']}", str(fields["reason"])))
                     problems.append(Problem("log", "nothing behind this line was compared"))
                     return problems
             changes = books.changes()
@@ -168,9 +177,7 @@ def verify(session: Session, name: str) -> list[Problem]:
     return problems
 
 
-def _compare(
-    title: str, session: Session, expected: Session, query: Query
-) -> Iterable[Problem]:
+def _compare(title: str, session: Session, expected: Session, query: Query) -> Iterable[Problem]:
     """What differs between two sessions in a resource."""
     size = 3 if title == "volume" else 1
     stored = {row[:size]: row for row in _pages(session, query, size)}
@@ -182,9 +189,7 @@ def _compare(
         elif key not in right:
             yield Problem(about, "the log does not speak of it")
         else:
-            for field, has, should in zip(
-                right[key]._fields, stored[key], right[key], strict=True
-            ):
+            for field, has, should in zip(right[key]._fields, stored[key], right[key], strict=True):
                 if has != should:
                     yield Problem(about, f"its {field} is {has}, by the log {should}")
 

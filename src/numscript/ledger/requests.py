@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from numscript import errors
-from numscript.bytecode.program import Program as CompiledProgram
 from numscript.diagnostics import Failure, LedgerError
 from numscript.embedding import Program, compile  # noqa: A004 - as `re.compile`
 from numscript.ledger.chain import digest_of
@@ -120,7 +119,7 @@ def prepare(request: Request) -> Request:
             raise invalid("request", f"{request!r} is none")
 
 
-def _labels(request: Run | Post) -> dict[str, object]:
+def _labels(request: Run | Post) -> dict[str, Any]:
     """Reference and metadata of a new transaction, checked."""
     if request.reference is not None:
         check_key("reference", request.reference)
@@ -136,9 +135,9 @@ def _labels(request: Run | Post) -> dict[str, object]:
 
 
 def _program(request: Run) -> Program:
-    script = request.script
-    if isinstance(script, CompiledProgram):
-        return cast("Program", script)
+    script: Any = request.script
+    if isinstance(script, Program):
+        return script
     if not isinstance(script, (str, Script)):
         raise invalid("script", f"{script!r} is neither text nor a program")
     return compile(script, request.features)
@@ -148,7 +147,7 @@ def _timestamp(value: datetime | str | None) -> datetime | None:
     return None if value is None else read_instant("timestamp", value)
 
 
-def check_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
+def check_metadata(metadata: Any) -> dict[str, str]:
     """A copy of metadata; refuses what cannot be stored."""
     if not isinstance(metadata, Mapping):
         raise invalid("metadata", f"{metadata!r} is no mapping of texts")
@@ -161,7 +160,7 @@ def check_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
     return dict(metadata)
 
 
-def _postings(rows: Sequence[Posting | Mapping[str, object]]) -> tuple[Posting, ...]:
+def _postings(rows: Any) -> tuple[Posting, ...]:
     if isinstance(rows, (str, Mapping, Posting)) or not isinstance(rows, Sequence):
         raise invalid("postings", "they must be a list")
     if not rows:
@@ -169,18 +168,19 @@ def _postings(rows: Sequence[Posting | Mapping[str, object]]) -> tuple[Posting, 
     return tuple([_posting(row) for row in rows])
 
 
-def _posting(row: Posting | Mapping[str, object]) -> Posting:
+def _posting(row: Any) -> Posting:
     if isinstance(row, Mapping):
         unknown = set(row) - set(Posting._fields)
         if unknown:
-            raise invalid("posting", f"it has no field `{sorted(map(str, unknown))[0]}`")
+            raise invalid("posting", f"it has no field `{min(map(str, unknown))}`")
         missing = [name for name in Posting._fields[:4] if name not in row]
         if missing:
             raise invalid("posting", f"its `{missing[0]}` is missing")
-        row = Posting(**cast("dict[str, str]", dict(row)))  # type: ignore[arg-type]  # read below
+        row = Posting(**row)
     if not isinstance(row, tuple) or len(row) != 5:
         raise invalid("posting", f"{row!r} is none")
-    source, destination, amount, asset, color = row
+    fields: tuple[Any, ...] = row
+    source, destination, amount, asset, color = fields
     check_address("source", source)
     check_address("destination", destination)
     try:
@@ -246,10 +246,11 @@ def check_key(part: str, text: object) -> None:
 def digest(request: Request) -> str:
     """The digest of a prepared request, over all that decides what it does, not its key."""
     row: dict[str, object] = {"request": type(request).__name__}
+    value: Any
     for name, value in zip(request._fields, request, strict=True):
         if name == "idempotency_key" or value is None or value in ({}, (), False):
             continue
-        if isinstance(value, CompiledProgram):
+        if isinstance(value, Program):
             row[name] = value.script.text or value.encode().hex()
         elif isinstance(value, datetime):
             row[name] = write_instant(value)
@@ -262,7 +263,7 @@ def digest(request: Request) -> str:
     return digest_of(row)
 
 
-def _plain(value: object) -> str:
+def _plain(value: Any) -> str:
     """A variable's value as the text that stands for it."""
     if isinstance(value, Mapping) and set(value) == {"asset", "amount"}:
         return f"{value['asset']} {value['amount']}"
@@ -297,15 +298,13 @@ def wanted_by(requests: Sequence[Request]) -> Wanted:
             case SetMetadata() | DeleteMetadata() if isinstance(request.target, str):
                 accounts[request.target] = None
             case SetMetadata() | DeleteMetadata():
-                transactions[cast("int", request.target)] = None
+                transactions[request.target] = None
     accounts.update(dict.fromkeys(key[0] for key in volumes))
     ids = [number for number in transactions if 0 < number <= BIGGEST_ID]
     return Wanted(tuple(volumes), tuple(accounts), ids, tuple(references), tuple(keys))
 
 
-def _guess(
-    request: Run, volumes: dict[BalanceKey, None], accounts: dict[str, None]
-) -> None:
+def _guess(request: Run, volumes: dict[BalanceKey, None], accounts: dict[str, None]) -> None:
     """Add what a script may read and touch: what it needs, then its accounts in its assets."""
     program = cast("Program", request.script)
     plan = program.__dict__.get("ledger_reads")

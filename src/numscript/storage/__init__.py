@@ -85,8 +85,8 @@ def _registered(scheme: str, url: str) -> Callable[[str], Storage]:
     from importlib.metadata import entry_points
 
     found = entry_points(group=GROUP)
-    for entry in found.select(name=scheme):
-        opener: Callable[[str], Storage] = entry.load()
+    for point in found.select(name=scheme):
+        opener: Callable[[str], Storage] = point.load()
         return opener
     known = ", ".join(sorted({*SCHEMES, *found.names}))
     raise StorageError.of(errors.UnknownScheme(url=hide_password(url), known=known))

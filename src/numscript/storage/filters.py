@@ -399,9 +399,7 @@ def like_matcher(text: str) -> Callable[[str], bool]:
 # --- evaluating -------------------------------------------------------------------------------
 
 
-def matches(
-    filter_: Filter | None, values: Callable[[Leaf], Sequence[object]]
-) -> bool:
+def matches(filter_: Filter | None, values: Callable[[Leaf], Sequence[object]]) -> bool:
     """Whether a filter matches a record; `values` gives what the record has in a leaf's field.
 
     A field may have several values (the accounts of a transaction): one that fits is enough.
@@ -444,12 +442,12 @@ def compare(operator: str, value: object, wanted: object) -> bool:
     assert isinstance(value, (int, str, datetime))
     match operator:
         case "$lt":
-            return value < wanted  # type: ignore[operator,no-any-return]  # of one type by the field
+            return value < wanted  # type: ignore[operator]  # of one type by the field
         case "$lte":
-            return value <= wanted  # type: ignore[operator,no-any-return]  # of one type
+            return value <= wanted  # type: ignore[operator]  # of one type
         case "$gt":
-            return value > wanted  # type: ignore[operator,no-any-return]  # of one type
+            return value > wanted  # type: ignore[operator]  # of one type
         case "$gte":
-            return value >= wanted  # type: ignore[operator,no-any-return]  # of one type
+            return value >= wanted  # type: ignore[operator]  # of one type
         case _:
             return value == wanted

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import psycopg
 from psycopg import errors as sql_errors
+from psycopg.pq import TransactionStatus
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from numscript import errors
@@ -24,6 +25,7 @@ from numscript.runtime.store import BalanceKey, MetadataQuery, is_scale
 from numscript.storage import queries, tables
 from numscript.storage.filters import Query
 from numscript.storage.memory import unknown_ledger
+from numscript.storage.pipeline import Connection, Step, send
 from numscript.storage.protocol import (
     NOTHING,
     Account,
@@ -43,15 +45,15 @@ from numscript.storage.protocol import (
     moves_of,
 )
 
-Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
-Step: TypeAlias = tuple[str, Sequence[object]]
-
 MAX_CONNECTIONS = 16
 CONNECT_TIMEOUT = 10
 """In seconds: how long to wait for a server, or for a connection to be free."""
 SETTLE_TIMEOUT = 10.0
 """In seconds: how long to ask what became of a commit whose connection was lost."""
+T = TypeVar("T")
+
 READ_TRIES = 5
+IDLE = TransactionStatus.IDLE
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 HEAD = (
@@ -78,10 +80,16 @@ class PostgresStorage:
         self._prepare()
         self._connections = ConnectionPool(
             url,
+            connection_class=Connection,
             min_size=1,
             max_size=MAX_CONNECTIONS,
             timeout=CONNECT_TIMEOUT,
-            kwargs={"autocommit": True, "connect_timeout": CONNECT_TIMEOUT},
+            # Statements are prepared by `pipeline`; psycopg's own preparing would forget them.
+            kwargs={
+                "autocommit": True,
+                "connect_timeout": CONNECT_TIMEOUT,
+                "prepare_threshold": None,
+            },
             open=True,
         )
 
@@ -91,7 +99,7 @@ class PostgresStorage:
     def _prepare(self) -> None:
         """Make or upgrade the tables, and find what is wrong with the URL before anybody waits."""
         try:
-            with psycopg.connect(
+            with Connection.connect(
                 self._url, autocommit=True, connect_timeout=CONNECT_TIMEOUT
             ) as connection:
                 version = connection.execute("SELECT version()").fetchone()
@@ -112,6 +120,7 @@ class PostgresStorage:
             except (
                 sql_errors.UniqueViolation,
                 sql_errors.DuplicateTable,
+                sql_errors.DuplicateObject,
                 sql_errors.SerializationFailure,
                 sql_errors.DeadlockDetected,
             ):
@@ -169,7 +178,7 @@ class PostgresStorage:
         text = "SELECT ledger FROM numscript_ledgers ORDER BY ledger"
         return self._do(lambda connection: [row[0] for row in connection.execute(text)])
 
-    def _do(self, work: Callable[[Connection], Any]) -> Any:
+    def _do(self, work: Callable[[Connection], T]) -> T:
         """Do something that may be done again on a new connection."""
         for attempt in range(READ_TRIES):
             try:
@@ -192,8 +201,16 @@ class PostgresStorage:
         try:
             yield connection
         finally:
-            # A connection with an open transaction is rolled back, a broken one is replaced.
-            self._connections.putconn(connection)
+            self._give_back(connection)
+
+    def _give_back(self, connection: Connection) -> None:
+        """Give a connection back; one that is broken is replaced."""
+        if not connection.closed and connection.info.transaction_status != IDLE:
+            try:
+                send(connection, [("ROLLBACK", ())])
+            except psycopg.Error:
+                connection.close()
+        self._connections.putconn(connection)
 
     @contextmanager
     def write(self, ledger: str, wanted: Wanted = NOTHING) -> Iterator[Session]:
@@ -204,20 +221,18 @@ class PostgresStorage:
     @contextmanager
     def read(self, ledger: str, wanted: Wanted = NOTHING) -> Iterator[Session]:
         """A session that reads the ledger as it was when it began."""
-        with translated(), self._connection() as connection:
+        with final(), translated(), ExitStack() as stack:
             for attempt in range(READ_TRIES):
+                connection = stack.enter_context(self._connection())
                 try:
                     session = PostgresSession(self, connection, ledger, wanted, writes=False)
                     break
-                except psycopg.OperationalError:
+                except (psycopg.OperationalError, sql_errors.InvalidSqlStatementName):
                     # Nothing was given to anybody yet: another connection may do.
-                    if not connection.closed or attempt == READ_TRIES - 1:
+                    if attempt == READ_TRIES - 1:
                         raise
-                    self._connections.putconn(connection)
-                    connection = self._connections.getconn()
+                    stack.close()
             yield session
-            if not connection.closed:
-                connection.execute("ROLLBACK")
 
     def settle(self, ledger: str, log: int, writer: str, problem: Exception) -> None:
         """Find out what became of a commit whose connection was lost.
@@ -229,7 +244,7 @@ class PostgresStorage:
         end = time.monotonic() + SETTLE_TIMEOUT
         while time.monotonic() < end:
             try:
-                with psycopg.connect(
+                with Connection.connect(
                     self._url, autocommit=True, connect_timeout=CONNECT_TIMEOUT
                 ) as connection:
                     left = max(1, int((end - time.monotonic()) * 1000))
@@ -259,6 +274,16 @@ def _without_password(url: str) -> str:
 
 
 @contextmanager
+def final() -> Iterator[None]:
+    """Turn TryAgain into an error, where nobody would try again."""
+    try:
+        yield
+    except TryAgain as problem:
+        reason = _first_line(problem.__cause__ or problem)
+        raise StorageError.of(errors.StorageUnavailable(reason=reason)) from problem
+
+
+@contextmanager
 def translated() -> Iterator[None]:
     """Turn what psycopg raises into kinds of the catalogue, or into TryAgain."""
     try:
@@ -269,6 +294,9 @@ def translated() -> Iterator[None]:
         raise StorageError.of(errors.BrokenBound(reason=_first_line(problem))) from problem
     except (sql_errors.QueryCanceled, sql_errors.LockNotAvailable) as problem:
         raise StorageError.of(errors.StorageUnavailable(reason=_first_line(problem))) from problem
+    except sql_errors.InvalidSqlStatementName as problem:
+        # A pooler between changed the server's end of the connection.
+        raise TryAgain from problem
     except sql_errors.InsufficientResources as problem:
         if isinstance(problem, sql_errors.TooManyConnections):
             raise TryAgain from problem
@@ -279,7 +307,7 @@ def translated() -> Iterator[None]:
         raise StorageError.of(errors.WriteRefused(reason=_first_line(problem))) from problem
 
 
-def _first_line(problem: Exception) -> str:
+def _first_line(problem: BaseException) -> str:
     return str(problem).strip().partition("\n")[0] or type(problem).__name__
 
 
@@ -314,9 +342,7 @@ class PostgresSession:
 
     def _send(self, steps: Sequence[Step]) -> list[list[Any]]:
         """Send statements in one round trip; the rows of each."""
-        with self.connection.pipeline():
-            done = [self.connection.execute(text.encode(), values) for text, values in steps]
-        return [cursor.fetchall() if cursor.description else [] for cursor in done]
+        return send(self.connection, steps)
 
     def get_balances(self, query: Sequence[BalanceKey]) -> Mapping[BalanceKey, int]:
         """The balances asked for."""
@@ -408,18 +434,24 @@ class PostgresSession:
         """Send what was kept, and commit."""
         try:
             self._send([*self.steps, ("COMMIT", ())])
+        except (sql_errors.SerializationFailure, sql_errors.DeadlockDetected):
+            raise
         except (psycopg.OperationalError, psycopg.InterfaceError) as problem:
-            if not self.connection.closed:
+            unclear = isinstance(problem, sql_errors.StatementCompletionUnknown)
+            if not self.connection.closed and not unclear:
                 raise
             self.storage.settle(self.ledger, self.last_log, self.writer, problem)
 
     def _writes(self, changes: Changes) -> list[Step]:
         """The statements of a batch."""
         ledger, head = self.ledger, changes.head
+        move = (
+            "UPDATE numscript_ledgers SET last_transaction = %s, last_log = %s, "
+            "last_hash = %s, last_date = %s WHERE ledger = %s"
+        )
         steps: list[Step] = [
             (
-                "UPDATE numscript_ledgers SET last_transaction = %s, last_log = %s, "
-                "last_hash = %s, last_date = %s WHERE ledger = %s",
+                move,
                 (head.transaction, head.log, head.hash, tables.micros_or_none(head.date), ledger),
             ),
             _insert(
@@ -542,7 +574,7 @@ class PostgresSession:
 
     def _ask(self, statement: queries.Statement, *more: object) -> list[Any]:
         text = statement.text.replace("?", "%s")
-        return self._send([(text, (*statement.values, *more))])[0]
+        return self.connection.execute(text.encode(), (*statement.values, *more)).fetchall()
 
     def select(self, query: Query) -> Sequence[Any]:
         """What a query asks for."""
@@ -560,7 +592,7 @@ class PostgresSession:
             case "logs":
                 return [tables.read_log(row) for row in rows]
             case _:
-                return [VolumeRow(*row[:3], int(row[3]), int(row[4])) for row in rows]
+                return [VolumeRow(row[0], row[1], row[2], int(row[3]), int(row[4])) for row in rows]
 
     def _accounts(self, query: Query, rows: Sequence[Any]) -> Sequence[Any]:
         found = [tables.read_account(row) for row in rows]
@@ -606,9 +638,7 @@ def _insert(
     Amounts travel as text, and are numbers only on the server.
     """
     names = types.split()
-    arrays = ", ".join(
-        "%s::text[]" if name == "numeric" else f"%s::{name}[]" for name in names
-    )
+    arrays = ", ".join("%s::text[]" if name == "numeric" else f"%s::{name}[]" for name in names)
     columns = ", ".join(f"c{at}" for at in range(len(names)))
     picked = ", ".join(
         f"u.c{at}::numeric" if name == "numeric" else f"u.c{at}" for at, name in enumerate(names)

@@ -133,9 +133,7 @@ class _Compiler:
         if self.query.filter is not None:
             text += f" AND {self.condition(self.query.filter)}"
         names = {"insertion_date": "inserted_at"}
-        sorts = [
-            f"{letter}.{names.get(name, name)}" for name in SORTS[table][self.query.sort]
-        ]
+        sorts = [f"{letter}.{names.get(name, name)}" for name in SORTS[table][self.query.sort]]
         return self.page(text, sorts, "AND")
 
     def volumes(self) -> Statement:
@@ -303,7 +301,7 @@ class _Compiler:
 
     def metadata(self, kind: str, ledger: str, target: str, leaf: Leaf) -> str:
         """Metadata under a key, as it is or was at the moment."""
-        self.values.append(leaf.key if leaf.operator != "$exists" else leaf.key)
+        self.values.append(leaf.key)
         text = (
             f"EXISTS (SELECT 1 FROM numscript_{kind}_metadata x WHERE x.ledger = {ledger} AND "
             f"x.target = {target} AND x.key = ?"

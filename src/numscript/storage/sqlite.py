@@ -198,7 +198,8 @@ class SQLiteStorage:
                 return False
             self._begin()
             done = self._writer.execute(
-                "INSERT INTO numscript_ledgers VALUES (?, ?, 0, 0, '', NULL) ON CONFLICT DO NOTHING",
+                "INSERT INTO numscript_ledgers VALUES (?, ?, 0, 0, '', NULL) "
+                "ON CONFLICT DO NOTHING",
                 (name, tables.to_micros(at)),
             )
             self._writer.execute("COMMIT")
@@ -280,7 +281,6 @@ class SQLiteStorage:
             self._readers = []
 
 
-
 def _is_busy(problem: Exception) -> bool:
     return "locked" in str(problem) or "busy" in str(problem)
 
@@ -335,9 +335,7 @@ class SQLiteSession:
                     yield row
 
         accounts = rows("accounts", tables.ACCOUNT_COLUMNS, "address", wanted.accounts)
-        transactions = rows(
-            "transactions", tables.TRANSACTION_COLUMNS, "id", wanted.transactions
-        )
+        transactions = rows("transactions", tables.TRANSACTION_COLUMNS, "id", wanted.transactions)
         references = rows("transactions", "reference, id", "reference", wanted.references)
         keys = rows("logs", tables.LOG_COLUMNS, "idempotency_key", wanted.keys)
         return Found(
@@ -475,7 +473,7 @@ class SQLiteSession:
             case "logs":
                 return [tables.read_log(row) for row in rows]
             case _:
-                return [VolumeRow(*row[:3], int(row[3]), int(row[4])) for row in rows]
+                return [VolumeRow(row[0], row[1], row[2], int(row[3]), int(row[4])) for row in rows]
 
     def _transactions(self, query: Query, rows: Sequence[Any]) -> Sequence[Any]:
         found = [tables.read_transaction(row) for row in rows]

@@ -105,9 +105,7 @@ def _tables(dialect: Dialect) -> list[str]:
 def _indexes(dialect: Dialect) -> list[str]:
     def index(name: str, table: str, columns: str, where: str = "") -> str:
         condition = f" WHERE {where}" if where else ""
-        return (
-            f"CREATE INDEX numscript_{name} ON numscript_{table} (ledger, {columns}){condition}"
-        )
+        return f"CREATE INDEX numscript_{name} ON numscript_{table} (ledger, {columns}){condition}"
 
     return [
         index("logs_by_date", "logs", "date, id"),
