@@ -119,7 +119,8 @@ def opcodes_page() -> str:
 def cli_page() -> str:
     """The commands, with what their `--help` says."""
     lines = ["# The command line", "", GENERATED, ""]
-    group = click.Context(main_command, info_name="numscript", terminal_width=88)
+    settings = main_command.context_settings
+    group = click.Context(main_command, info_name="numscript", terminal_width=88, **settings)
     lines += ["```text", main_command.get_help(group), "```", ""]
     lines += _commands(group, "##")
     return "\n".join(line.rstrip() for text in lines for line in text.split("\n")).rstrip() + "\n"

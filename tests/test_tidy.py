@@ -66,7 +66,7 @@ NEVER = (
 THIRD_PARTIES = {
     "lark": ("grammar",),
     "click": ("cli",),
-    "psycopg": ("storage.postgres",),
+    "psycopg": ("storage.postgres", "storage.pipeline"),
     "psycopg_pool": ("storage.postgres",),
 }
 """The only modules that may import what is not Python's own."""
