@@ -357,6 +357,27 @@ def test_an_export_overwrites_only_when_told(opened: Call, folder: Path) -> None
     assert sorted(path.name for path in folder.glob("*.part")) == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no named pipes on Windows")
+def test_an_export_replaces_neither_a_link_nor_a_pipe(opened: Call, folder: Path) -> None:
+    import os
+    from threading import Thread
+
+    (folder / "link").symlink_to(folder / "log.ndjson")
+    assert opened("ledger", "export", "link", *BOOKS).exit_code == 0
+    assert (folder / "link").is_symlink()
+    printed = (folder / "log.ndjson").read_text("utf-8")
+    assert printed.count("\n") == 2
+    os.mkfifo(folder / "pipe")
+    read: list[str] = []
+    reader = Thread(target=lambda: read.append((folder / "pipe").read_text("utf-8")), daemon=True)
+    reader.start()
+    assert opened("ledger", "export", "pipe", "--overwrite", *BOOKS).exit_code == 0
+    reader.join(10)
+    assert read == [printed]
+    assert (folder / "pipe").is_fifo()
+    assert "it cannot be written" in opened("ledger", "export", ".", *BOOKS).stderr
+
+
 def test_books_without_a_flaw_are_verified(opened: Call) -> None:
     done = opened("ledger", "verify", *BOOKS)
     assert done.exit_code == 0

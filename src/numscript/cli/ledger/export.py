@@ -42,7 +42,7 @@ def export(
     if file == files.STDIN:
         # What is printed is the log; a failure is told on the error output.
         invocation.params["output"] = output = "pretty"
-    elif Path(file).exists() and not overwrite:
+    elif Path(file).is_file() and not overwrite:
         books.refuse(f"{file}: it is there already; --overwrite replaces it")
     with books.open_books(storage, ledger, Access.READ, output) as opened:
         count = count_lines(opened)
@@ -69,17 +69,24 @@ def _target(file: str) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    draft = Path(f"{file}.{os.getpid()}.part")
+    # Through a link it is the file that is replaced, and not the link.
+    path = Path(os.path.realpath(file))
     try:
+        if path.exists() and not path.is_file():
+            # A pipe or a device is written to; nothing may be put in its place.
+            with path.open("wb") as target:
+                yield target
+            return
+        draft = path.with_name(f"{path.name}.{os.getpid()}.part")
         try:
             with draft.open("wb") as target:
                 yield target
                 target.flush()
                 os.fsync(target.fileno())
-            draft.replace(file)
-        except OSError as problem:
-            reason = (problem.strerror or str(problem)).lower()
-            raise console.BadInput(f"{file}: it cannot be written: {reason}") from None
-    finally:
-        with suppress(OSError):
-            draft.unlink()
+            draft.replace(path)
+        finally:
+            with suppress(OSError):
+                draft.unlink()
+    except OSError as problem:
+        reason = (problem.strerror or str(problem)).lower()
+        raise console.BadInput(f"{file}: it cannot be written: {reason}") from None
