@@ -16,7 +16,7 @@ import pytest
 from numscript import errors
 from numscript.diagnostics import Kind, StorageError
 from numscript.ledger import Ledger, Posting
-from numscript.storage import hide_password, open_storage, tables
+from numscript.storage import Volume, hide_password, open_storage, tables
 from numscript.storage.memory import MemoryStorage
 
 SALE = [Posting("world", "a", 1, "USD/2")]
@@ -216,6 +216,10 @@ def test_other_packages_bring_storages(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "mine" in str(kind.fields["known"])
 
 
+def held(input_: int, output: int) -> dict[tuple[str, str], Volume]:
+    return {("USD/2", ""): Volume(input_, output)}
+
+
 def test_damage_is_found_and_named(tmp_path: Path) -> None:
     path = tmp_path / "books.db"
 
@@ -247,15 +251,22 @@ def test_damage_is_found_and_named(tmp_path: Path) -> None:
     assert problems(
         "UPDATE numscript_volumes SET input = '900', balance = '100003870' WHERE account = 'a'"
     ) == [
-        "account a: its volumes is {('USD/2', ''): Volume(input=900, output=30)}, "
-        "by the log {('USD/2', ''): Volume(input=100, output=30)}",
+        f"account a: its volumes is {held(900, 30)}, by the log {held(100, 30)}",
         "volume a USD/2: its input is 900, by the log 100",
         "asset USD/2: the balances add up to 800, not 0",
     ]
     assert problems("DELETE FROM numscript_transactions WHERE id = 2") == [
-        "transaction 2: it is missing"
+        "transaction 2: it is missing",
+        "history of transaction 2: it is missing",
     ]
     assert problems("UPDATE numscript_transactions SET metadata = '{}' WHERE id = 1") == [
         "transaction 1: its metadata is {}, by the log {'k': 'v'}"
+    ]
+    assert problems("DELETE FROM numscript_moves WHERE account = 'b'") == [
+        f"history of account b: its volumes is {{}}, by the log {held(30, 0)}",
+        "history of volume b USD/2: it is missing",
+    ]
+    assert problems("UPDATE numscript_transaction_metadata SET value = 'w'") == [
+        "history of transaction 1: its metadata is {'k': 'w'}, by the log {'k': 'v'}"
     ]
     assert problems("UPDATE numscript_ledgers SET last_transaction = 7")[0].startswith("head: ")

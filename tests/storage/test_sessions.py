@@ -62,18 +62,27 @@ def test_one_batch_finds_everything(full: Ledger) -> None:
 def test_what_is_not_committed_leaves_no_trace(full: Ledger) -> None:
     with full.storage.write(full.name) as session:
         session.append(changes(session, holdings={("z", "EUR", ""): (None, Holding(1, 0, 0))}))
-    with pytest.raises(ZeroDivisionError), full.storage.write(full.name) as session:
-        session.append(changes(session, holdings={("z", "EUR", ""): (None, Holding(1, 0, 0))}))
-        raise ZeroDivisionError
+
+    def stop() -> None:
+        with full.storage.write(full.name) as session:
+            session.append(changes(session, holdings={("z", "EUR", ""): (None, Holding(1, 0, 0))}))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        stop()
     with full.storage.read(full.name) as session:
         assert session.find(Wanted((("z", "EUR", ""),))).volumes == {}
     assert full.verify() == []
 
 
 def refused(kind: type[Kind], ledger: Ledger, make: Callable[[Session], Changes]) -> None:
-    with pytest.raises(StorageError) as raised, ledger.storage.write(ledger.name) as session:
-        session.append(make(session))
-        session.commit()
+    def write() -> None:
+        with ledger.storage.write(ledger.name) as session:
+            session.append(make(session))
+            session.commit()
+
+    with pytest.raises(StorageError) as raised:
+        write()
     assert isinstance(raised.value.kind, kind)
     assert ledger.verify() == []
 

@@ -378,7 +378,8 @@ class Books:
                 reverted._replace(reverted_at=now, reverted_by=number, updated_at=now),
             )
             self.change(self.changed_transactions, reverted.id)
-        self.head = self.head._replace(transaction=number)
+        _, line, hash_, date = self.head
+        self.head = Head(number, line, hash_, date)
         self.put(self.transactions, number, transaction)
         if reference is not None:
             self.put(self.references, reference, number)
@@ -392,14 +393,19 @@ class Books:
     def move(self, postings: Sequence[Posting]) -> dict[BalanceKey, Volume]:
         """Post to the volumes; gives those of the accounts concerned, as they are now."""
         holdings, touched, journal = self.holdings, self.touched, self.journal
-        after: dict[BalanceKey, tuple[int, int, bool]] = {}
+        after: dict[BalanceKey, list[int]] = {}
         for source, destination, amount, asset, color in postings:
             key = (source, asset, color)
-            input_, output, _ = after.get(key) or (*(holdings[key] or NONE_YET)[:2], False)
-            after[key] = (input_, output + amount, True)
+            row = after.get(key)
+            if row is None:
+                row = after[key] = [*(holdings[key] or NONE_YET)[:2], 0]
+            row[1] += amount
+            row[2] = 1
             key = (destination, asset, color)
-            input_, output, gave = after.get(key) or (*(holdings[key] or NONE_YET)[:2], False)
-            after[key] = (input_ + amount, output, gave)
+            row = after.get(key)
+            if row is None:
+                row = after[key] = [*(holdings[key] or NONE_YET)[:2], 0]
+            row[0] += amount
         volumes: dict[BalanceKey, Volume] = {}
         for key, (input_, output, gave) in after.items():
             old = holdings[key]

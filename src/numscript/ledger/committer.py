@@ -200,7 +200,8 @@ class Committer:
                     now = self.clock()
                     last = session.head.date
                     books = Books(session, self.name, now if last is None else max(now, last))
-                    books.take_over(wanted, session.found)
+                    if wanted is not NOTHING:
+                        books.take_over(wanted, session.found)
                     for waiting in group:
                         waiting.decide(books)
                     changes = books.changes()

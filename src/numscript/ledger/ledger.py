@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeAlias, cast
-from weakref import WeakKeyDictionary
+from weakref import WeakValueDictionary
 
 from numscript import errors
 from numscript.diagnostics import LedgerError, NumscriptError
@@ -94,7 +94,8 @@ class Stats(NamedTuple):
     logs: int
 
 
-_committers: WeakKeyDictionary[Storage, dict[object, Committer]] = WeakKeyDictionary()
+_committers: WeakValueDictionary[tuple[object, ...], Committer] = WeakValueDictionary()
+"""One committer for all `Ledger` objects of one ledger. Each keeps its storage, and so its id."""
 
 
 class Ledger:
@@ -125,9 +126,9 @@ class Ledger:
         else:
             with storage.read(name):
                 pass
-        committers = _committers.setdefault(storage, {})
-        self._committer = committers.setdefault(
-            (name, clock, chance, sleep), Committer(storage, name, clock, chance, sleep)
+        self._committer = _committers.setdefault(
+            (id(storage), name, clock, chance, sleep),
+            Committer(storage, name, clock, chance, sleep),
         )
 
     def __repr__(self) -> str:

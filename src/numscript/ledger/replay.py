@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from numscript import errors
 from numscript.diagnostics import LedgerError, NumscriptError, StorageError
 from numscript.ledger import chain
 from numscript.ledger.books import REVERTS, Books
-from numscript.storage.filters import Query
+from numscript.storage.filters import Moment, Query
 from numscript.storage.memory import MemoryStorage
 from numscript.storage.protocol import Log, Session, Storage, TryAgain, write_instant
 
@@ -170,6 +170,11 @@ def verify(session: Session, name: str) -> list[Problem]:
             problems += _compare(resource[:-1], session, expected, Query(resource, sort=order))
         volumes = Query("volumes", sort="account")
         problems += _compare("volume", session, expected, volumes)
+        # Asked for as of the end of time, the answers come from the histories.
+        end = Moment(datetime.max.replace(tzinfo=UTC), effective=True)
+        for query in (Query("transactions"), Query("accounts", sort="address"), volumes):
+            title = f"history of {query.resource[:-1]}"
+            problems += _compare(title, session, expected, query._replace(moment=end))
         for row in session.select(Query("aggregate", sort="asset")):
             if row.balance:
                 about = f"asset {row.asset} {row.color}".rstrip()
@@ -179,7 +184,7 @@ def verify(session: Session, name: str) -> list[Problem]:
 
 def _compare(title: str, session: Session, expected: Session, query: Query) -> Iterable[Problem]:
     """What differs between two sessions in a resource."""
-    size = 3 if title == "volume" else 1
+    size = 3 if query.resource == "volumes" else 1
     stored = {row[:size]: row for row in _pages(session, query, size)}
     right = {row[:size]: row for row in _pages(expected, query, size)}
     for key in [*right, *(key for key in stored if key not in right)]:

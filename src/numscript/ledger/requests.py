@@ -91,17 +91,27 @@ def prepare(request: Request) -> Request:
         check_key("idempotency key", request.idempotency_key)
     match request:
         case Run():
-            return request._replace(
-                script=_program(request),
-                variables=dict(request.variables),
-                timestamp=_timestamp(request.timestamp),
-                **_labels(request),
+            metadata, account_metadata = _labels(request)
+            return Run(
+                _program(request),
+                dict(request.variables),
+                request.reference,
+                metadata,
+                account_metadata,
+                _timestamp(request.timestamp),
+                request.idempotency_key,
+                request.features,
             )
         case Post():
-            return request._replace(
-                postings=_postings(request.postings),
-                timestamp=_timestamp(request.timestamp),
-                **_labels(request),
+            metadata, account_metadata = _labels(request)
+            return Post(
+                _postings(request.postings),
+                request.reference,
+                metadata,
+                account_metadata,
+                _timestamp(request.timestamp),
+                request.idempotency_key,
+                request.force,
             )
         case Revert():
             check_id(request.id)
@@ -119,19 +129,17 @@ def prepare(request: Request) -> Request:
             raise invalid("request", f"{request!r} is none")
 
 
-def _labels(request: Run | Post) -> dict[str, Any]:
-    """Reference and metadata of a new transaction, checked."""
+def _labels(request: Run | Post) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """The metadata of a new transaction and of accounts, checked, as is the reference."""
     if request.reference is not None:
         check_key("reference", request.reference)
     accounts = request.account_metadata
     if not accounts and not request.metadata:
-        return {"metadata": {}, "account_metadata": {}}
+        return {}, {}
     for address in accounts:
         check_address("account metadata", address)
-    return {
-        "metadata": check_metadata(request.metadata),
-        "account_metadata": {name: check_metadata(items) for name, items in accounts.items()},
-    }
+    named = {name: check_metadata(items) for name, items in accounts.items()}
+    return check_metadata(request.metadata), named
 
 
 def _program(request: Run) -> Program:

@@ -36,6 +36,8 @@ from numscript.storage.protocol import (
     moves_of,
 )
 
+EMPTY = Found({}, {}, {}, {}, {})
+
 
 class Tables:
     """The tables of one ledger."""
@@ -129,7 +131,7 @@ class MemorySession:
         self.tables = tables
         self.head = tables.head
         self.staged: list[Changes] = []
-        self.found = self.find(wanted)
+        self.found = EMPTY if wanted is NOTHING else self.find(wanted)
 
     def get_balances(self, query: Sequence[BalanceKey]) -> Mapping[BalanceKey, int]:
         """The balances asked for."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import select
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import count
 from typing import Any, TypeAlias
 
 import psycopg
@@ -38,11 +39,10 @@ def _numbered(text: str) -> tuple[bytes, bytes]:
     """A statement as the server takes it, and the name it is prepared under."""
     pieces = text.split("%s")
     numbered = pieces[0] + "".join(f"${at}{piece}" for at, piece in enumerate(pieces[1:], start=1))
-    _numbered_so_far.append(text)
-    return numbered.encode(), f"numscript_{len(_numbered_so_far)}".encode()
+    return numbered.encode(), f"numscript_{next(_numbers)}".encode()
 
 
-_numbered_so_far: list[str] = []
+_numbers = count(1)
 
 
 def send(connection: Connection, steps: Sequence[Step]) -> list[list[tuple[Any, ...]]]:
@@ -126,13 +126,13 @@ def _wait(connection: Connection, *, writes: bool) -> None:
 
 def _rows(result: Any) -> list[tuple[Any, ...]]:
     """The rows of a result: whole numbers as such, the rest as text."""
-    count = result.ntuples
-    if not count:
+    height = result.ntuples
+    if not height:
         return []
     value = result.get_value
     columns = [(at, result.ftype(at) in NUMBERS) for at in range(result.nfields)]
     rows = []
-    for row in range(count):
+    for row in range(height):
         values: list[Any] = []
         for at, number in columns:
             raw = value(row, at)
@@ -148,9 +148,17 @@ def _parameter(value: object) -> bytes | None:
     """A parameter as text."""
     if value is None:
         return None
-    if isinstance(value, list):
-        return ("{" + ",".join([_element(item) for item in value]) + "}").encode()
-    return str(value).encode()
+    if not isinstance(value, list):
+        return str(value).encode()
+    try:
+        joined = '","'.join(value)
+        if "\\" in joined or joined.count('"') != 2 * len(value) - 2 or not value:
+            joined = ",".join(map(_element, value))
+            return f"{{{joined}}}".encode()
+        return f'{{"{joined}"}}'.encode()
+    except TypeError:
+        # Numbers, or None among texts.
+        return f"{{{','.join(map(_element, value))}}}".encode()
 
 
 def _element(value: object) -> str:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -90,6 +91,7 @@ class PostgresStorage:
                 "connect_timeout": CONNECT_TIMEOUT,
                 "prepare_threshold": None,
             },
+            configure=self._configure,
             open=True,
         )
 
@@ -104,11 +106,17 @@ class PostgresStorage:
             ) as connection:
                 version = connection.execute("SELECT version()").fetchone()
                 cockroach = version is not None and "CockroachDB" in version[0]
+                self.plans = not cockroach
                 dialect = tables.COCKROACH if cockroach else tables.POSTGRES
                 self._migrate(connection, tables.migrations(dialect))
         except (psycopg.Error, UnicodeError) as problem:
             reason = str(problem).strip().replace("\n", " ")
             raise StorageError.of(errors.CannotOpen(url=self.url, reason=reason)) from problem
+
+    def _configure(self, connection: Connection) -> None:
+        """Have the statements of commits planned once: planning them costs more than they do."""
+        if self.plans:
+            connection.execute("SET plan_cache_mode = force_generic_plan")
 
     def _migrate(self, connection: Connection, steps: list[list[str]]) -> None:
         """Do the migrations that are missing; the version's row is locked meanwhile."""
@@ -329,10 +337,16 @@ class PostgresSession:
         self.writer = uuid4().hex
         self.steps: list[Step] = []
         self.last_log = 0
-        begin = BEGIN if writes else BEGIN_READING
-        lock = f"{HEAD} FOR UPDATE" if writes else HEAD
         reads = self._reads(wanted)
-        _, head, *rows = self._send([(begin, ()), (lock, (ledger,)), *reads])
+        if writes:
+            steps: list[Step] = [(BEGIN, ()), (f"{HEAD} FOR UPDATE", (ledger,))]
+        else:
+            steps = [(BEGIN_READING, ()), (HEAD, (ledger,))]
+        if storage.plans and not writes:
+            # Queries are planned for what they ask.
+            steps.insert(1, ("SET LOCAL plan_cache_mode = force_custom_plan", ()))
+        answers = self._send([*steps, *reads])[len(steps) - 1 :]
+        head, *rows = answers
         if not head:
             known = self._send([("SELECT ledger FROM numscript_ledgers", ())])[0]
             raise unknown_ledger(ledger, [name for (name,) in known])
@@ -627,13 +641,22 @@ class PostgresSession:
 
 def _columns(rows: Sequence[Sequence[object]], width: int) -> tuple[list[object], ...]:
     """Rows turned into columns."""
-    return tuple([row[at] for row in rows] for at in range(width))
+    if not rows:
+        return tuple([] for _ in range(width))
+    return tuple(map(list, zip(*rows, strict=True)))
 
 
 def _insert(
     table: str, types: str, ledger: str, rows: Sequence[Sequence[object]], *last: object
 ) -> Step:
-    """The statement that inserts rows into a table, in the order of its columns behind the ledger.
+    """The statement that inserts rows into a table: the ledger, the rows' columns, what is last."""
+    text, width = _insert_text(table, types, len(last))
+    return text, (ledger, *last, *_columns(rows, width))
+
+
+@cache
+def _insert_text(table: str, types: str, last: int) -> tuple[str, int]:
+    """The text of that statement, and the width of its rows.
 
     Amounts travel as text, and are numbers only on the server.
     """
@@ -643,12 +666,12 @@ def _insert(
     picked = ", ".join(
         f"u.c{at}::numeric" if name == "numeric" else f"u.c{at}" for at, name in enumerate(names)
     )
-    tail = "".join(", %s::text" for _ in last)
+    tail = ", %s::text" * last
     text = (
         f"INSERT INTO numscript_{table} SELECT %s::text, {picked}{tail} "
         f"FROM unnest({arrays}) AS u ({columns})"
     )
-    return text, (ledger, *last, *_columns(rows, len(names)))
+    return text, len(names)
 
 
 def _holding(row: Sequence[Any]) -> Holding:

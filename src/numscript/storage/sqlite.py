@@ -457,7 +457,16 @@ class SQLiteSession:
 
     def commit(self) -> None:
         """Make it last: SQLite has it on the disk before this comes back."""
-        self.connection.execute("COMMIT")
+        import sqlite3
+
+        try:
+            self.connection.execute("COMMIT")
+        except sqlite3.OperationalError as problem:
+            if "I/O" not in str(problem):
+                raise
+            # The disk failed somewhere between writing and being sure of it.
+            kind = errors.OutcomeUnknown(reason=str(problem))
+            raise StorageError.of(kind) from problem
 
     # --- queries ---
 
