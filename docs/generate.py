@@ -13,7 +13,6 @@ from pathlib import Path
 import click
 
 from numscript.bytecode.opcodes import ROWS
-from numscript.cli import COMMANDS
 from numscript.cli import main as main_command
 from numscript.diagnostics import Kind
 from numscript.errors import CATALOGUE
@@ -124,12 +123,24 @@ def cli_page() -> str:
     settings = main_command.context_settings
     group = click.Context(main_command, info_name="numscript", terminal_width=88, **settings)
     lines += ["```text", main_command.get_help(group), "```", ""]
-    for name in COMMANDS:
-        command = main_command.get_command(group, name)
-        assert command is not None
-        context = click.Context(command, parent=group, info_name=name, terminal_width=88)
-        lines += [f"## numscript {name}", "", "```text", command.get_help(context), "```", ""]
+    lines += _commands(group, "##")
     return "\n".join(line.rstrip() for text in lines for line in text.split("\n")).rstrip() + "\n"
+
+
+def _commands(above: click.Context, mark: str) -> list[str]:
+    """The commands of a group, and under each group its own."""
+    lines = []
+    group = above.command
+    assert isinstance(group, click.Group)
+    for name in group.list_commands(above):
+        command = group.get_command(above, name)
+        assert command is not None
+        context = click.Context(command, parent=above, info_name=name, terminal_width=88)
+        title = f"{mark} {context.command_path}"
+        lines += [title, "", "```text", command.get_help(context), "```", ""]
+        if isinstance(command, click.Group):
+            lines += _commands(context, f"{mark}#")
+    return lines
 
 
 def pages() -> dict[str, str]:

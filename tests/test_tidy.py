@@ -28,6 +28,8 @@ GRAMMAR_FOLDER = ROOT / "grammar"
 GROUND = ("script", "prelude", "diagnostics", "errors", "values")
 FRONT = (*GROUND, "syntax", "analysis")
 CORE = (*FRONT, "bytecode", "runtime")
+KEPT = ("runtime.result", "runtime.store")
+"""What of a run a storage and a ledger know: postings, and what a script may read."""
 IMPORTS: dict[str, tuple[str, ...]] = {
     "script": (),
     "prelude": (),
@@ -45,9 +47,11 @@ IMPORTS: dict[str, tuple[str, ...]] = {
     "embedding": CORE,
     "": (*CORE, "embedding"),
     "inputs": ("values", "runtime.store"),
+    "storage": (*GROUND, *KEPT, "storage"),
+    "ledger": (*GROUND, *KEPT, "bytecode.program", "embedding", "storage", "ledger"),
     "specs": (*CORE, "embedding", "", "inputs"),
-    "render": (*CORE, "embedding", "", "inputs", "specs"),
-    "cli": (*CORE, "embedding", "", "inputs", "specs", "render", "cli"),
+    "render": (*CORE, "embedding", "", "inputs", "storage", "ledger", "specs"),
+    "cli": (*CORE, "embedding", "", "inputs", "storage", "ledger", "specs", "render", "cli"),
     "__main__": ("cli",),
     "grammar": ("grammar", ""),
 }
@@ -59,7 +63,12 @@ NEVER = (
     ("runtime", "bytecode.compiler", "the compiler and the VM do not meet"),
     ("bytecode.compiler", "syntax.parser", "the compiler is given a tree, and reads no text"),
 )
-THIRD_PARTIES = {"lark": ("grammar",), "click": ("cli",)}
+THIRD_PARTIES = {
+    "lark": ("grammar",),
+    "click": ("cli",),
+    "psycopg": ("storage.postgres", "storage.pipeline"),
+    "psycopg_pool": ("storage.postgres",),
+}
 """The only modules that may import what is not Python's own."""
 
 PURE = ("", *CORE, "embedding")

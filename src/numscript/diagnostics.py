@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from enum import IntEnum, unique
 from typing import ClassVar, NamedTuple
 
-from numscript.script import Position, Script, Span
+from numscript.script import NOWHERE, Position, Script, Span
 
 
 @unique
@@ -110,6 +110,8 @@ class Diagnostic(NamedTuple):
         return self.script.position(self.span.end)
 
     def __str__(self) -> str:
+        if self.script is _NO_SCRIPT:
+            return f"{self.severity.word} {self.code}: {self.message}"
         line, column = self.start
         place = f"{self.script.name}:{line + 1}:{column + 1}"
         return f"{place}: {self.severity.word} {self.code}: {self.message}"
@@ -172,6 +174,27 @@ class CheckError(NumscriptError):
 
 class ExecutionError(NumscriptError):
     """The run stopped: variables, balances or the script's own checks (codes NUM4xx)."""
+
+
+class LedgerError(NumscriptError):
+    """The ledger refused a request (codes NUM5xx)."""
+
+    @classmethod
+    def of(cls, kind: Kind) -> LedgerError:
+        """The error of a kind, which has no place in a script."""
+        return cls([Diagnostic(kind, NOWHERE, _NO_SCRIPT, kind.severity)])
+
+
+class StorageError(NumscriptError):
+    """The storage cannot do what is asked of it (codes NUM6xx)."""
+
+    @classmethod
+    def of(cls, kind: Kind) -> StorageError:
+        """The error of a kind, which has no place in a script."""
+        return cls([Diagnostic(kind, NOWHERE, _NO_SCRIPT, kind.severity)])
+
+
+_NO_SCRIPT = Script("", "<ledger>")
 
 
 class Failure(Exception):  # noqa: N818 - it is no error that anybody sees

@@ -1210,6 +1210,521 @@ class InvalidProgram(Kind):
     reason: str
 
 
+# --- 5xx: the ledger --------------------------------------------------------------------------
+
+
+class InsufficientFunds(Kind):
+    """A plain posting or a revert would take more from an account than it has.
+
+    ```python
+    from numscript.ledger import Ledger, Posting
+    from numscript.storage import open_storage
+
+    ledger = Ledger(open_storage("memory:"), "main")
+    ledger.post([Posting("alice", "bob", 100, "USD/2")])
+    ```
+
+    Fund the account first, or say `force=True` where it may go below zero.
+    """
+
+    code = "NUM501"
+    title = "insufficient funds"
+    text = "`@{account}` has {asset} {available}, and {needed} would be taken from it"
+    hint_text = "fund the account, or force it where it may go below zero"
+    account: str
+    asset: str
+    needed: int
+    available: int
+
+
+class AlreadyReverted(Kind):
+    """A transaction can be reverted once.
+
+    ```python
+    from numscript.ledger import Ledger, Posting
+    from numscript.storage import open_storage
+
+    ledger = Ledger(open_storage("memory:"), "main")
+    sale = ledger.post([Posting("world", "bob", 100, "USD/2")])
+    ledger.revert(sale.id)
+    ledger.revert(sale.id)
+    ```
+
+    The transaction that reverted it can itself be reverted.
+    """
+
+    code = "NUM502"
+    title = "already reverted"
+    text = "the transaction {id} was already reverted, by the transaction {by}"
+    id: int
+    by: int
+
+
+class DuplicateReference(Kind):
+    """Another transaction of the ledger has this reference.
+
+    ```python
+    from numscript.ledger import Ledger, Posting
+    from numscript.storage import open_storage
+
+    ledger = Ledger(open_storage("memory:"), "main")
+    ledger.post([Posting("world", "bob", 100, "USD/2")], reference="order-7")
+    ledger.post([Posting("world", "bob", 100, "USD/2")], reference="order-7")
+    ```
+
+    Use an idempotency key where the same request may come twice: it gives the first result again.
+    """
+
+    code = "NUM503"
+    title = "duplicate reference"
+    text = "the transaction {id} already has the reference `{name}`"
+    name: str
+    id: int
+
+
+class IdempotencyConflict(Kind):
+    """An idempotency key was already used for another request.
+
+    ```python
+    from numscript.ledger import Ledger, Posting
+    from numscript.storage import open_storage
+
+    ledger = Ledger(open_storage("memory:"), "main")
+    ledger.post([Posting("world", "bob", 100, "USD/2")], idempotency_key="k1")
+    ledger.post([Posting("world", "bob", 999, "USD/2")], idempotency_key="k1")
+    ```
+
+    Give each request a key of its own, and repeat a request with the very same input.
+    """
+
+    code = "NUM504"
+    title = "idempotency conflict"
+    text = "the idempotency key `{key}` was used for another request"
+    hint_text = "give each request a key of its own"
+    key: str
+
+
+class UnknownTransaction(Kind):
+    """The ledger has no transaction of this id.
+
+    ```python
+    from numscript.ledger import Ledger
+    from numscript.storage import open_storage
+
+    Ledger(open_storage("memory:"), "main").revert(7)
+    ```
+
+    Ids start at 1 and have no gaps.
+    """
+
+    code = "NUM505"
+    title = "unknown transaction"
+    text = "the ledger `{ledger}` has no transaction {id}"
+    ledger: str
+    id: int
+
+
+class UnknownLedger(Kind):
+    """The storage has no ledger of this name.
+
+    ```python
+    from numscript.ledger import Ledger
+    from numscript.storage import open_storage
+
+    Ledger(open_storage("memory:"), "mian", create=False)
+    ```
+
+    Create it, or mend the name.
+    """
+
+    code = "NUM506"
+    title = "unknown ledger"
+    text = "there is no ledger `{name}`"
+    hint_text = "{suggestion}"
+    name: str
+    suggestion: str
+
+
+class MetadataOverride(Kind):
+    """The caller gives metadata under a key that the script sets too.
+
+    ```python
+    from numscript.ledger import Ledger
+    from numscript.storage import open_storage
+
+    script = '''
+    send [USD/2 100] ( source = @world destination = @bob )
+    set_tx_meta("kind", "sale")
+    '''
+    Ledger(open_storage("memory:"), "main").run(script, metadata={"kind": "gift"})
+    ```
+
+    Leave the key to one of the two.
+    """
+
+    code = "NUM507"
+    title = "metadata override"
+    text = "the metadata `{key}` is set by the script and by the caller"
+    hint_text = "leave the key to one of the two"
+    key: str
+
+
+class NoPostings(Kind):
+    """A transaction needs at least one posting.
+
+    ```python
+    from numscript.ledger import Ledger
+    from numscript.storage import open_storage
+
+    Ledger(open_storage("memory:"), "main").run('set_tx_meta("kind", "sale")')
+    ```
+
+    To write metadata alone, use `set_metadata`.
+    """
+
+    code = "NUM508"
+    title = "no postings"
+    text = "there are no postings, and a transaction needs one"
+    hint_text = "to write metadata alone, use `set_metadata`"
+
+
+class InvalidRequest(Kind):
+    """Something that was given to the ledger has a form that it cannot keep.
+
+    ```python
+    from numscript.ledger import Ledger, Posting
+    from numscript.storage import open_storage
+
+    ledger = Ledger(open_storage("memory:"), "main")
+    ledger.post([Posting("world", "bob", -5, "USD/2")])
+    ```
+
+    The message names what is wrong with which part.
+    """
+
+    code = "NUM509"
+    title = "invalid request"
+    text = "the {part} cannot be taken: {reason}"
+    part: str
+    reason: str
+
+
+class LedgerNotEmpty(Kind):
+    """A log is imported into a ledger that already has one.
+
+    ```python
+    from numscript.ledger import Ledger, Posting
+    from numscript.storage import open_storage
+
+    ledger = Ledger(open_storage("memory:"), "main")
+    ledger.post([Posting("world", "bob", 100, "USD/2")])
+    ledger.import_(list(ledger.export()))
+    ```
+
+    Import into a new ledger.
+    """
+
+    code = "NUM510"
+    title = "ledger not empty"
+    text = "the ledger `{name}` already has {count} lines in its log"
+    hint_text = "import into a new ledger"
+    name: str
+    count: int
+
+
+class BrokenChain(Kind):
+    """A line of a log does not follow from the lines before it: it was changed, or one is missing.
+
+    ```python
+    from numscript.ledger import Ledger, Posting
+    from numscript.storage import open_storage
+
+    storage = open_storage("memory:")
+    books = Ledger(storage, "main")
+    books.post([Posting("world", "bob", 100, "USD/2")])
+    changed = [line.replace("100", "900") for line in books.export()]
+    Ledger(storage, "copy").import_(changed)
+    ```
+
+    Nothing of the import is kept. Export the log again from where it is whole.
+    """
+
+    code = "NUM511"
+    title = "broken chain"
+    text = "the log breaks at {id}: {reason}"
+    hint_text = "nothing was imported; export the log again"
+    id: int
+    reason: str
+
+
+class InvalidLogLine(Kind):
+    """A line of a log that is imported cannot be read.
+
+    ```python
+    from numscript.ledger import Ledger
+    from numscript.storage import open_storage
+
+    Ledger(open_storage("memory:"), "main").import_(["not a line of a log"])
+    ```
+
+    Nothing of the import is kept.
+    """
+
+    code = "NUM512"
+    title = "invalid log line"
+    text = "line {line} is no line of a log: {reason}"
+    hint_text = "nothing was imported; export the log again"
+    line: int
+    reason: str
+
+
+class InvalidFilter(Kind):
+    """A filter has an operator, a field or a value that it cannot have.
+
+    ```python
+    from numscript.ledger import Ledger
+    from numscript.storage import open_storage
+
+    ledger = Ledger(open_storage("memory:"), "main")
+    ledger.transactions({"address": "bob"})
+    ```
+
+    A filter is one operator with what it is about: `{"$match": {"account": "bob"}}`.
+    """
+
+    code = "NUM513"
+    title = "invalid filter"
+    text = "this filter cannot be used: {reason}"
+    hint_text = "{suggestion}"
+    reason: str
+    suggestion: str
+
+
+class InvalidCursor(Kind):
+    """A cursor was not given by this list, or is damaged.
+
+    ```python
+    from numscript.ledger import Ledger
+    from numscript.storage import open_storage
+
+    Ledger(open_storage("memory:"), "main").transactions(cursor="page 2")
+    ```
+
+    Give the cursor of the page before, with the same filter and order.
+    """
+
+    code = "NUM514"
+    title = "invalid cursor"
+    text = "this is no cursor of the list"
+    hint_text = "give the `next` of the page before, with the same order"
+
+
+class NotRun(Kind):
+    """An element of a bulk was not run, or was undone, because another one failed.
+
+    ```python
+    from numscript.ledger import Ledger, Post, Posting
+    from numscript.storage import open_storage
+
+    ledger = Ledger(open_storage("memory:"), "main")
+    good = Post([Posting("world", "bob", 100, "USD/2")])
+    bad = Post([Posting("alice", "bob", 100, "USD/2")])
+    raise ledger.bulk([good, bad], atomic=True)[0].error
+    ```
+
+    Mend the element that failed, or say `continue_on_failure=True`.
+    """
+
+    code = "NUM515"
+    title = "not run"
+    text = "this was not done because element {failed} of the bulk failed"
+    hint_text = "mend that element, or go on after failures"
+    failed: int
+
+
+# --- 6xx: storage -----------------------------------------------------------------------------
+
+
+class CannotOpen(Kind):
+    """A storage cannot be opened: no such folder, no server, a wrong password.
+
+    ```python
+    from numscript.storage import open_storage
+
+    open_storage("sqlite:////no/such/folder/books.db")
+    ```
+
+    The message holds what the database says.
+    """
+
+    code = "NUM601"
+    title = "cannot open"
+    text = "`{url}` cannot be opened: {reason}"
+    url: str
+    reason: str
+
+
+class UnknownScheme(Kind):
+    """The URL of a storage starts with a word that no storage is known by.
+
+    ```python
+    from numscript.storage import open_storage
+
+    open_storage("mongodb://localhost/books")
+    ```
+    """
+
+    code = "NUM602"
+    title = "unknown scheme"
+    text = "there is no storage for `{url}`"
+    hint_text = "known are {known}"
+    url: str
+    known: str
+
+
+class NewerSchema(Kind):
+    """The database was written by a newer version of this package.
+
+    ```python
+    import sqlite3
+    import tempfile
+    from pathlib import Path
+
+    from numscript.storage import open_storage
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "books.db"
+        open_storage(f"sqlite:///{path}").close()
+        database = sqlite3.connect(path)
+        database.execute("UPDATE numscript_schema SET version = 1000")
+        database.commit()
+        database.close()
+        open_storage(f"sqlite:///{path}")
+    ```
+
+    Upgrade the package. Nothing was changed.
+    """
+
+    code = "NUM603"
+    title = "newer schema"
+    text = "the database has schema {found}, and this version knows up to {known}"
+    hint_text = "upgrade numscript"
+    found: int
+    known: int
+
+
+class OutcomeUnknown(Kind):
+    """The connection was lost while a change was being committed, and the server stayed away.
+
+    ```python
+    from numscript.diagnostics import StorageError
+    from numscript.errors import OutcomeUnknown
+
+    raise StorageError.of(OutcomeUnknown(reason="server closed the connection unexpectedly"))
+    ```
+
+    The change is there whole or not at all. Repeat the request with the same idempotency key: it
+    gives the first result, or does it now.
+    """
+
+    code = "NUM604"
+    title = "outcome unknown"
+    text = "it is not known whether the change was committed: {reason}"
+    hint_text = "repeat the request with the same idempotency key"
+    reason: str
+
+
+class StorageUnavailable(Kind):
+    """The storage does not answer, is busy for too long, or was closed. Nothing was changed.
+
+    ```python
+    from numscript.ledger import Ledger
+    from numscript.storage import open_storage
+
+    storage = open_storage("memory:")
+    storage.close()
+    Ledger(storage, "main")
+    ```
+
+    Try again later.
+    """
+
+    code = "NUM605"
+    title = "storage unavailable"
+    text = "the storage does not answer: {reason}"
+    hint_text = "nothing was changed; try again later"
+    reason: str
+
+
+class WriteRefused(Kind):
+    """The database refused to write: the file is read-only, or the disk is full.
+
+    ```python
+    import tempfile
+    from pathlib import Path
+
+    from numscript.ledger import Ledger
+    from numscript.storage import open_storage
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "books.db"
+        open_storage(f"sqlite:///{path}").close()
+        Ledger(open_storage(f"sqlite:///{path}?mode=ro"), "main")
+    ```
+
+    Nothing was changed.
+    """
+
+    code = "NUM606"
+    title = "write refused"
+    text = "the database refused the change: {reason}"
+    hint_text = "nothing was changed"
+    reason: str
+
+
+class MissingDriver(Kind):
+    """A storage needs a package that is not installed.
+
+    ```python
+    from numscript.diagnostics import StorageError
+    from numscript.errors import MissingDriver
+
+    url = "postgresql://localhost/books"
+    raise StorageError.of(MissingDriver(url=url, package="psycopg", extra="postgres"))
+    ```
+    """
+
+    code = "NUM607"
+    title = "missing driver"
+    text = "`{url}` needs the package `{package}`, which is not installed"
+    hint_text = "install it: pip install 'numscript[{extra}]'"
+    url: str
+    package: str
+    extra: str
+
+
+class BrokenBound(Kind):
+    """The database's own guard stopped a change that would take an account below its bound.
+
+    This is never the fault of a script: something wrote to the books behind the ledger's back.
+
+    ```python
+    from numscript.diagnostics import StorageError
+    from numscript.errors import BrokenBound
+
+    raise StorageError.of(BrokenBound(reason="check constraint numscript_floor"))
+    ```
+
+    Nothing was changed. Run `verify()`.
+    """
+
+    code = "NUM608"
+    title = "broken bound"
+    text = "the database's guard refused the change: {reason}"
+    hint_text = "nothing was changed; run `verify()`"
+    reason: str
+
+
 CATALOGUE: dict[str, type[Kind]] = {
     kind.code: kind
     for kind in list(globals().values())

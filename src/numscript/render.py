@@ -16,7 +16,7 @@ from numscript.script import NOWHERE
 if TYPE_CHECKING:
     from numscript.bytecode.program import Code, Program
     from numscript.diagnostics import Diagnostic, Kind, NumscriptError
-    from numscript.runtime.result import ExecutionResult
+    from numscript.runtime.result import ExecutionResult, Posting
     from numscript.specs import Difference, Mismatch, Outcome
 
 _CODES = {
@@ -108,7 +108,9 @@ def snippet(diagnostic: Diagnostic, *, color: bool) -> str:
     place = f"{name}:{line + 1}:{column + 1}" if somewhere else name
     title = style(f"{severity} {diagnostic.code}", "bold", tone, color=color)
     message = style(visible(diagnostic.message), "bold", color=color)
-    lines = [f"{style(place, 'bold', color=color)}: {title}: {message}"]
+    # What the ledger or a storage refuses stands nowhere in a script.
+    start = "" if diagnostic.code >= "NUM5" else f"{style(place, 'bold', color=color)}: "
+    lines = [f"{start}{title}: {message}"]
     margin = 1
     if somewhere:
         shown, margin = _marked_lines(diagnostic, tone, color)
@@ -208,10 +210,15 @@ def table(
 
 
 def postings(result: ExecutionResult, *, color: bool, indent: str = "") -> str:
-    """The postings as a table, with a column for colours only where there is one."""
-    if not result.postings:
+    """The postings of a run as a table."""
+    return posting_table(result.postings, color=color, indent=indent)
+
+
+def posting_table(found: Sequence[Posting], *, color: bool, indent: str = "") -> str:
+    """Postings as a table, with a column for colours only where there is one."""
+    if not found:
         return f"{indent}no postings"
-    colored = any(posting.color for posting in result.postings)
+    colored = any(posting.color for posting in found)
     headings = ["Source", "Destination", "Asset", *(["Color"] if colored else []), "Amount"]
     rows = [
         [
@@ -221,28 +228,30 @@ def postings(result: ExecutionResult, *, color: bool, indent: str = "") -> str:
             *([posting.color] if colored else []),
             str(posting.amount),
         ]
-        for posting in result.postings
+        for posting in found
     ]
     return table(headings, rows, color=color, numbers=("Amount",), indent=indent)
 
 
+def titled(title: str, text: str, *, color: bool) -> str:
+    """Text under a title."""
+    return f"{style(title, 'underline', color=color)}\n{text}"
+
+
 def result(outcome: ExecutionResult, *, color: bool) -> str:
     """All that a run yields, for a person."""
-
-    def titled(title: str, text: str) -> str:
-        return f"{style(title, 'underline', color=color)}\n{text}"
-
     parts = []
     if outcome.printed:
-        parts.append(titled("Printed", "\n".join(map(visible, outcome.printed))))
+        parts.append(titled("Printed", "\n".join(map(visible, outcome.printed)), color=color))
     parts.append(postings(outcome, color=color))
     if outcome.tx_metadata:
         rows = list(outcome.tx_metadata.items())
-        parts.append(titled("Transaction metadata", table(("Key", "Value"), rows, color=color)))
+        text = table(("Key", "Value"), rows, color=color)
+        parts.append(titled("Transaction metadata", text, color=color))
     if outcome.account_metadata:
         triples = _triples(outcome.account_metadata)
         text = table(("Account", "Key", "Value"), triples, color=color)
-        parts.append(titled("Account metadata", text))
+        parts.append(titled("Account metadata", text, color=color))
     return "\n\n".join(parts)
 
 

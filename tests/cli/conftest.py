@@ -33,7 +33,7 @@ BALANCES = '[{"account": "alice", "asset": "USD/2", "amount": 60}]'
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder, which is the current one; no variable of the environment has a say."""
     monkeypatch.chdir(tmp_path)
-    for name in ("NO_COLOR", "FORCE_COLOR"):
+    for name in ("NO_COLOR", "FORCE_COLOR", "NUMSCRIPT_STORAGE"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
 

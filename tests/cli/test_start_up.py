@@ -17,6 +17,7 @@ LIST_MODULES = "import sys; from numscript.cli import main; import atexit; \
 atexit.register(lambda: print('\\n'.join(sys.modules), file=sys.stderr)); \
 sys.argv[0] = 'numscript'; main()"
 THIRD_PARTIES = {"lark", "rich", "msgspec", "psycopg", "hypothesis", "pytest"}
+BOOKS = ("numscript.storage", "numscript.ledger", "numscript.cli.ledger")
 FRONT_HALF = {
     "numscript.analysis.checker",
     "numscript.bytecode.compiler",
@@ -63,6 +64,27 @@ def test_a_cached_script_runs_without_the_front_half(folder: Path) -> None:
     second = modules_of(arguments, folder)
     assert not second & (FRONT_HALF | THIRD_PARTIES)
     assert not second & {"dataclasses", "decimal", "difflib", "fractions", "sqlite3", "tempfile"}
+    assert not {name for name in first | second if name.startswith(BOOKS)}
+
+
+def test_a_cached_script_is_committed_without_the_front_half(folder: Path) -> None:
+    script = "send [USD/2 1] ( source = @world destination = @bob )"
+    (folder / "gift.num").write_text(script, encoding="utf-8")
+    arguments = ["ledger", "run", "gift.num", "--storage", "sqlite:///books.db"]
+    first = modules_of(arguments, folder)
+    assert first > FRONT_HALF - {"numscript.runtime.translator"}
+    second = modules_of(arguments, folder)
+    assert {"sqlite3", "numscript.storage.sqlite", "numscript.ledger.books"} < second
+    assert not second & ((FRONT_HALF | THIRD_PARTIES) - {"numscript.runtime.translator"})
+    assert not second & {"numscript.storage.postgres", "numscript.cli.ledger.verify"}
+
+
+def test_a_list_of_the_ledger_needs_no_script(folder: Path) -> None:
+    storage = ["--storage", "sqlite:///books.db"]
+    modules_of(["ledger", "init", *storage], folder)
+    modules = modules_of(["ledger", "transactions", *storage], folder)
+    assert not modules & (FRONT_HALF | THIRD_PARTIES)
+    assert not modules_of(["ledger", "--help"], folder) & {"sqlite3", "numscript.ledger"}
 
 
 def test_the_import_of_the_package_loads_nothing_of_it() -> None:

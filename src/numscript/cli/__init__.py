@@ -1,7 +1,7 @@
 """The command line: one file a command, imported only when the command is called.
 
-Exit codes: 0 done, 1 the script failed (or a check or a case did), 2 wrong usage or input that
-cannot be read, 130 interrupted.
+Exit codes: 0 done, 1 the script failed (or a check or a case did) or the ledger refused, 2 wrong
+usage, or input or a storage that cannot be read, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import sys
 from contextlib import suppress
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any
 
 import click
@@ -24,40 +25,52 @@ COMMANDS = {
     "test-init": "Write a first spec file for a script.",
     "disassemble": "Show what a script is compiled to.",
     "explain": "Explain an error or warning by its code.",
+    "ledger": "Keep books: commit transactions, read, export and verify them.",
     "completion": "Print what makes a shell complete `numscript`.",
 }
 """The commands, in the order of `--help`. `numscript.cli.test_init.test_init` is `test-init`."""
 
 
 class LazyGroup(click.Group):
-    """A group that knows the names of its commands, and imports one only to call it."""
+    """A group that knows the names of its commands, and imports one only to call it.
+
+    summaries: what each command does, in the order of `--help`; package: where their modules lie.
+    """
+
+    def __init__(self, *, summaries: dict[str, str], package: str, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.summaries = summaries
+        self.package = package
 
     def list_commands(self, _invocation: click.Context) -> list[str]:
         """The names of the commands."""
-        return list(COMMANDS)
+        return list(self.summaries)
 
     def get_command(self, _invocation: click.Context, cmd_name: str) -> click.Command | None:
         """A command by its name, or None."""
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self.summaries:
             return None
         name = cmd_name.replace("-", "_")
-        found = getattr(import_module(f"numscript.cli.{name}"), name)
+        if iskeyword(name):
+            name = f"{name}_"
+        found = getattr(import_module(f"{self.package}.{name}"), name)
         assert isinstance(found, click.Command)
         return found
 
     def format_commands(self, _invocation: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands in `--help`."""
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl(list(self.summaries.items()))
 
     def resolve_command(
         self, invocation: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that arguments name; for a name that is none, the one that is meant."""
-        if not invocation.resilient_parsing and args[0] not in COMMANDS and args[0][:1] != "-":
+        known = self.summaries
+        if not invocation.resilient_parsing and args[0] not in known and args[0][:1] != "-":
             from difflib import get_close_matches
 
-            close = get_close_matches(args[0], COMMANDS, n=1)
+            close = get_close_matches(args[0], known, n=1)
             meant = f"; is `{close[0]}` meant?" if close else ""
             invocation.fail(f"there is no command `{args[0]}`{meant}")
         return super().resolve_command(invocation, args)
@@ -94,7 +107,12 @@ def _set_color(invocation: click.Context, _parameter: click.Parameter, value: st
     invocation.color = {"always": True, "never": False}.get(value)
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    summaries=COMMANDS,
+    package=__name__,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, message="%(prog)s %(version)s", prog_name="numscript")
 @click.option(
     "--color",
@@ -113,6 +131,8 @@ def main() -> None:
       numscript check sale.num
       numscript run sale.num --var price="USD/2 1000"
       numscript test scripts/
+      numscript run sale.num --vars vars.json --storage sqlite:///books.db
 
-    Exit codes: 0 done, 1 the script failed, 2 wrong usage or input that cannot be read.
+    Exit codes: 0 done, 1 the script failed or the ledger refused, 2 wrong usage, or input or a
+    storage that cannot be read.
     """

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
@@ -58,15 +59,36 @@ def note(text: str, *, word: str = "note") -> None:
     show(f"{style(f'{word}:', tone, color=color)} {visible(text)}", err=True)
 
 
+UNUSABLE = ("NUM509", "NUM512", "NUM513", "NUM514", "NUM6")
+"""How the codes start of what is wrong usage, or a storage or a log that cannot be used."""
+
+
 def fail(error: NumscriptError, output: str) -> NoReturn:
-    """End the command with what stopped a script: exit code 1."""
+    """End the command with what stopped a script (exit code 1), or what cannot be used (2)."""
     from numscript import render
 
     if output == "json":
         show_json(render.error_dict(error))
     else:
         show(render.diagnostics(error.diagnostics, color=use_color(err=True)), err=True)
-    click.get_current_context().exit(1)
+    code = error.diagnostics[0].code
+    click.get_current_context().exit(2 if code.startswith(UNUSABLE) else 1)
+
+
+@contextmanager
+def progress(label: str, length: int) -> Iterator[Callable[[int], None]]:
+    """A bar on the error output if that is a terminal; gives what moves it on by a number."""
+    if not length or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield lambda _steps: None
+        return
+    with click.progressbar(
+        length=length,
+        label=label,
+        file=sys.stderr,
+        color=use_color(err=True),
+        update_min_steps=max(1, length // 200),
+    ) as bar:
+        yield bar.update
 
 
 class BadInput(click.ClickException):

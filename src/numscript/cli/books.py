@@ -1,0 +1,327 @@
+"""Opening the books that a command works on: the options that name them, and what may go wrong.
+
+A command asks for what it will do to them (`Access`): what only reads never creates a file, and
+what is tried out on books that are not there yet is tried on empty ones.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import Enum
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+import click
+
+from numscript.cli import console
+
+if TYPE_CHECKING:
+    from numscript.cli.console import Command
+    from numscript.ledger import Ledger
+    from numscript.storage import Storage
+    from numscript.storage.protocol import Log, Transaction
+
+VARIABLE = "NUMSCRIPT_STORAGE"
+MAIN = "main"
+SQLITE = "sqlite:///"
+READ_ONLY = ", and is read-only"
+"""What the storage says of a file that it may not make books in; nobody asked for that here."""
+
+
+class Access(Enum):
+    """What a command will do to the books."""
+
+    READ = "read"
+    CHANGE = "change"
+    CREATE = "create"
+    TRY = "try"
+
+
+# --- options ----------------------------------------------------------------------------------
+
+
+def storage_option(command: Command) -> Command:
+    """The option `--storage`."""
+    return click.option(
+        "--storage",
+        metavar="URL",
+        envvar=VARIABLE,
+        show_envvar=True,
+        help="Where the books are: sqlite:///books.db, postgresql://user@host/database.",
+    )(command)
+
+
+def books_options(command: Command) -> Command:
+    """The options that name the books, and `-o`."""
+    command = console.output_option(command)
+    command = click.option(
+        "--ledger", metavar="NAME", default=MAIN, show_default=True, help="The ledger's name."
+    )(command)
+    return storage_option(command)
+
+
+class Labels(NamedTuple):
+    """What is said of a new transaction on the command line, besides what it posts."""
+
+    reference: str | None
+    metadata: dict[str, str]
+    account_metadata: dict[str, dict[str, str]]
+    timestamp: str | None
+    idempotency_key: str | None
+    dry_run: bool
+
+    @property
+    def access(self) -> Access:
+        """What committing it does to the books."""
+        return Access.TRY if self.dry_run else Access.CREATE
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """The fields as a request of the ledger has them."""
+        fields = self._asdict()
+        del fields["dry_run"]
+        return fields
+
+    @property
+    def given(self) -> list[str]:
+        """The names of the options that were given."""
+        fields = zip(self._fields, self, strict=True)
+        options = {"metadata": "tx-meta", "account_metadata": "account-meta"}
+        return [f"--{options.get(name, name).replace('_', '-')}" for name, value in fields if value]
+
+
+def transaction_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a new transaction; the command gets them as one argument, `labels`."""
+
+    @wraps(command)
+    def call(
+        *arguments: Any,
+        reference: str | None,
+        tx_meta: tuple[str, ...],
+        account_meta: tuple[tuple[str, str], ...],
+        timestamp: str | None,
+        idempotency_key: str | None,
+        dry_run: bool,
+        **rest: Any,
+    ) -> Any:
+        accounts: dict[str, list[str]] = {}
+        for account, pair in account_meta:
+            accounts.setdefault(account.removeprefix("@"), []).append(pair)
+        labels = Labels(
+            reference,
+            read_pairs(tx_meta, "--tx-meta"),
+            {name: read_pairs(pairs, "--account-meta") for name, pairs in accounts.items()},
+            timestamp,
+            idempotency_key,
+            dry_run,
+        )
+        return command(*arguments, labels=labels, **rest)
+
+    options = (
+        click.option(
+            "--reference",
+            metavar="TEXT",
+            help="The transaction's reference, unique in the ledger.",
+        ),
+        tx_meta_option,
+        click.option(
+            "--account-meta",
+            nargs=2,
+            metavar="ACCOUNT KEY=VALUE",
+            multiple=True,
+            help="Metadata of an account. May be repeated.",
+        ),
+        click.option(
+            "--timestamp", metavar="DATE", help="When it takes effect; now if nothing is said."
+        ),
+        key_option,
+        dry_run_option,
+    )
+    for option in reversed(options):
+        call = option(call)
+    return call
+
+
+tx_meta_option = click.option(
+    "--tx-meta",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Metadata of the transaction. May be repeated.",
+)
+key_option = click.option(
+    "--idempotency-key",
+    metavar="TEXT",
+    help="Done once only: the same key and request give the first result again.",
+)
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Show the transaction, commit nothing."
+)
+
+
+def read_pairs(pairs: tuple[str, ...] | list[str], hint: str) -> dict[str, str]:
+    """Values by key, from texts such as `kind=sale`."""
+    values: dict[str, str] = {}
+    for pair in pairs:
+        key, sign, value = pair.partition("=")
+        if not sign or not key:
+            raise click.BadParameter(
+                f"`{pair}` has no key and value; write it as kind=sale", param_hint=hint
+            )
+        if key in values:
+            raise click.BadParameter(f"`{key}` is given twice", param_hint=hint)
+        values[key] = value
+    return values
+
+
+# --- opening ----------------------------------------------------------------------------------
+
+
+@contextmanager
+def open_books(url: str | None, name: str, access: Access, output: str) -> Iterator[Ledger]:
+    """The ledger of a name in the storage of a URL. What goes wrong with it ends the command."""
+    from numscript.diagnostics import NumscriptError
+
+    check_name(name)
+    try:
+        storage = _open_storage(url, access)
+        try:
+            yield _open_ledger(storage, name, access, output)
+        finally:
+            storage.close()
+    except NumscriptError as error:
+        console.fail(error, output)
+
+
+def check_name(name: str) -> None:
+    """Refuse what can be no ledger's name. Raises BadInput."""
+    from numscript.ledger.ledger import RESERVED, is_ledger_name
+
+    if name in RESERVED:
+        raise console.BadInput(f"`{name}` is reserved; give the ledger another name")
+    if not is_ledger_name(name):
+        raise console.BadInput(
+            f"`{name}` is no name of a ledger: use 1 to 63 letters, digits, `-` and `_`"
+        )
+
+
+def check_url(url: str | None) -> str:
+    """The URL, which must be one. Raises BadInput."""
+    if not url:
+        raise console.BadInput(
+            f"no storage is named: give --storage {SQLITE}books.db, or set {VARIABLE}"
+        )
+    if ":" not in url or os.path.exists(url):  # noqa: PTH110 - the text may be no path at all
+        raise console.BadInput(
+            f"`{url}` is no URL of a storage; for a file of SQLite write {SQLITE}{url}"
+        )
+    return url
+
+
+def shown_url(url: str) -> str:
+    """The URL without its password."""
+    from numscript.storage import hide_password
+
+    return hide_password(url)
+
+
+def _missing_file(url: str) -> str | None:
+    """The path of a SQLite file that is not there, or None."""
+    from urllib.parse import unquote
+
+    path = unquote(url.partition("?")[0].removeprefix(SQLITE))
+    there = os.path.exists(path)  # noqa: PTH110 - an empty path is no folder here
+    return None if there or not url.startswith(SQLITE) or not path else path
+
+
+def _open_storage(url: str | None, access: Access) -> Storage:
+    """The storage of a URL, as far as a command that does no more may open it."""
+    from numscript import errors
+    from numscript.diagnostics import StorageError
+    from numscript.storage import open_storage
+
+    url = check_url(url)
+    missing = None if access is Access.CREATE else _missing_file(url)
+    if missing is not None:
+        if access is Access.TRY:
+            return open_storage("memory:")
+        raise console.BadInput(
+            f"{missing}: there is no such file; `numscript ledger init --storage {url}` creates it"
+        )
+    if access in (Access.CREATE, Access.CHANGE) or not url.startswith(SQLITE) or "mode=" in url:
+        return open_storage(url)
+    try:
+        # A file that is no book, or of another version, is left as it is.
+        return open_storage(f"{url}{'&' if '?' in url else '?'}mode=ro")
+    except StorageError as error:
+        if isinstance(error.kind, errors.CannotOpen):
+            reason = error.kind.reason
+            if reason.endswith(READ_ONLY):
+                reason = f"{reason.removesuffix(READ_ONLY)}; `numscript ledger init` makes them"
+            raise StorageError.of(errors.CannotOpen(url=url, reason=reason)) from None
+        raise
+
+
+def _open_ledger(storage: Storage, name: str, access: Access, output: str) -> Ledger:
+    """The ledger of a name; where it is created by the way, a note says so."""
+    from numscript import errors
+    from numscript.diagnostics import LedgerError
+    from numscript.ledger import Ledger
+    from numscript.storage import open_storage
+
+    try:
+        return Ledger(storage, name, create=False)
+    except LedgerError as error:
+        makes = access in (Access.CREATE, Access.TRY)
+        if not makes or not isinstance(error.kind, errors.UnknownLedger):
+            raise
+    if access is Access.TRY:
+        if output == "pretty":
+            console.note(f"there is no ledger `{name}` yet: this is tried on empty books")
+        return Ledger(open_storage("memory:"), name)
+    ledger = Ledger(storage, name)
+    if output == "pretty":
+        console.note(f"the ledger `{name}` is new")
+    return ledger
+
+
+# --- what came of it --------------------------------------------------------------------------
+
+
+def show_transaction(transaction: Transaction, output: str, *, dry_run: bool = False) -> None:
+    """Print what was committed, or what would be."""
+    from numscript.cli import records
+
+    if output == "json":
+        tree = records.transaction_dict(transaction)
+        if dry_run:
+            tree["dryRun"] = True
+        console.show_json(tree)
+        return
+    console.show(records.transaction(transaction, color=console.use_color()))
+    if dry_run:
+        console.note("this was a dry run: nothing is committed")
+    elif transaction.replayed:
+        _note_replay()
+
+
+def show_changes(lines: Sequence[Log], output: str) -> None:
+    """Print the lines of the log that changes of metadata became."""
+    from numscript.cli import records
+
+    if output == "json":
+        console.show_json({"data": [records.log_dict(line) for line in lines]})
+        return
+    console.show(records.logs(lines, color=console.use_color()))
+    if any(line.replayed for line in lines):
+        _note_replay()
+
+
+def _note_replay() -> None:
+    console.note("the key was used for this before: it is the first result, done once")
+
+
+def refuse(message: str) -> NoReturn:
+    """End the command because of options that do not go together."""
+    raise console.BadInput(message)

@@ -1,0 +1,597 @@
+"""The deciding: what a request does to the books, worked out in memory over one session.
+
+`Books` lies over a session as the store that scripts read, and sees what was decided before in the
+same session. What a request changes is taken back if it fails, so that it never spoils the others
+that are committed with it. `changes` is what has to be written in the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from json.encoder import encode_basestring as quote
+from typing import Any, cast
+
+from numscript import errors
+from numscript.diagnostics import ExecutionError, LedgerError
+from numscript.embedding import Program
+from numscript.ledger import chain
+from numscript.ledger.requests import (
+    DeleteMetadata,
+    Post,
+    Request,
+    Revert,
+    Run,
+    SetMetadata,
+    check_address,
+    check_metadata,
+    check_postings,
+    digest,
+)
+from numscript.prelude import WORLD
+from numscript.runtime.result import Posting
+from numscript.runtime.store import BalanceKey, MetadataQuery, is_scale
+from numscript.storage.filters import BIGGEST_ID
+from numscript.storage.protocol import (
+    AccountRow,
+    Changes,
+    Found,
+    Head,
+    Holding,
+    Log,
+    MetadataChange,
+    Session,
+    Transaction,
+    Volume,
+    Wanted,
+    write_instant,
+)
+
+REVERTS = "com.formance.spec/state/reverts"
+"""The metadata key by which a transaction names the one it takes back, as Formance does."""
+NONE_YET = Holding(0, 0, 0)
+BOTTOMLESS = Holding(0, 0, None)
+_ABSENT: Any = object()
+
+
+class Books:
+    """The books of one ledger during one session, with what was decided so far.
+
+    now: the date of all that is decided; it never lies before that of the log's last line.
+    """
+
+    def __init__(self, session: Session, name: str, now: datetime) -> None:
+        self.session = session
+        self.name = name
+        self.now = now
+        self.now_text = write_instant(now)
+        self.before = self.head = session.head
+        self.problem: Exception | None = None
+        self.holdings: dict[BalanceKey, Holding | None] = {}
+        self.accounts: dict[str, AccountRow | None] = {}
+        self.transactions: dict[int, Transaction | None] = {}
+        self.references: dict[str, int | None] = {}
+        self.keys: dict[str, Log | None] = {}
+        self.scales: set[BalanceKey] = set()
+        self.logs: list[Log] = []
+        self.touched: dict[BalanceKey, Holding | None] = {}
+        self.changed_accounts: dict[str, None] = {}
+        self.changed_transactions: dict[int, None] = {}
+        self.account_metadata: list[MetadataChange] = []
+        self.transaction_metadata: list[MetadataChange] = []
+        self.journal: list[tuple[dict[Any, Any], Any, Any]] = []
+
+    # --- reading ---
+
+    def take_over(self, wanted: Wanted, found: Found) -> None:
+        """Keep what was found, and that there is nothing where nothing was found."""
+        holdings = self.holdings
+        for key in wanted.volumes:
+            if key[1].endswith("/*"):
+                self.scales.add(key)
+            elif key not in holdings:
+                holdings[key] = found.volumes.get(key)
+        if self.scales:
+            for key, holding in found.volumes.items():
+                holdings.setdefault(key, holding)
+        for address in wanted.accounts:
+            self.accounts.setdefault(address, found.accounts.get(address))
+        for number in wanted.transactions:
+            self.transactions.setdefault(number, found.transactions.get(number))
+        for reference in wanted.references:
+            self.references.setdefault(reference, found.references.get(reference))
+        for key_text in wanted.keys:
+            self.keys.setdefault(key_text, found.keys.get(key_text))
+
+    def find(self, wanted: Wanted) -> None:
+        """Read a batch. What goes wrong is kept: a script's run would hide it in its own error."""
+        try:
+            self.take_over(wanted, self.session.find(wanted))
+        except Exception as problem:
+            self.problem = problem
+            raise
+
+    def get_balances(self, query: Sequence[BalanceKey]) -> Mapping[BalanceKey, int]:
+        """The balances as they are after all that was decided, for scripts."""
+        holdings, scales = self.holdings, self.scales
+        missing = [key for key in query if key not in holdings and key not in scales]
+        if missing:
+            self.find(Wanted(volumes=missing))
+        answer: dict[BalanceKey, int] = {}
+        for key in query:
+            holding = holdings.get(key)
+            if holding is not None:
+                answer[key] = holding[0] - holding[1]
+            elif key in scales:
+                answer |= self.all_scales(key[0], key[1][:-2])
+        return answer
+
+    def all_scales(self, account: str, unscaled: str) -> dict[BalanceKey, int]:
+        """The uncoloured balances of an account in all precisions of an asset."""
+        return {
+            key: holding[0] - holding[1]
+            for key, holding in self.holdings.items()
+            if holding is not None and key[0] == account and not key[2]
+            if is_scale(key[1], unscaled)
+        }
+
+    def get_metadata(self, query: MetadataQuery) -> Mapping[str, Mapping[str, str]]:
+        """The metadata of accounts after all that was decided, for scripts."""
+        self.load_accounts(query)
+        rows = {address: self.accounts[address] for address in query}
+        return {address: row.metadata for address, row in rows.items() if row is not None}
+
+    def load_accounts(self, addresses: Iterable[str]) -> None:
+        """Have accounts at hand."""
+        accounts = self.accounts
+        missing = [address for address in addresses if address not in accounts]
+        if missing:
+            self.find(Wanted(accounts=missing))
+
+    def transaction(self, number: int) -> Transaction:
+        """A transaction by its id. Raises LedgerError."""
+        if number not in self.transactions and 0 < number <= BIGGEST_ID:
+            self.find(Wanted(transactions=(number,)))
+        found = self.transactions.get(number)
+        if found is None:
+            raise LedgerError.of(errors.UnknownTransaction(ledger=self.name, id=number))
+        return found
+
+    def log_of_key(self, key: str) -> Log | None:
+        """The line that was written under an idempotency key."""
+        if key not in self.keys:
+            self.find(Wanted(keys=(key,)))
+        return self.keys[key]
+
+    def check_reference(self, reference: str) -> None:
+        """Refuse a reference that another transaction has."""
+        if reference not in self.references:
+            self.find(Wanted(references=(reference,)))
+        number = self.references[reference]
+        if number is not None:
+            raise LedgerError.of(errors.DuplicateReference(name=reference, id=number))
+
+    # --- deciding ---
+
+    def decide(self, request: Request) -> Transaction | Log:
+        """Do what a prepared request asks, or nothing. Raises NumscriptError."""
+        mark = self.mark()
+        try:
+            key = request.idempotency_key
+            if key is None:
+                return self.apply(request, None)
+            text = digest(request)
+            earlier = self.log_of_key(key)
+            if earlier is None:
+                return self.apply(request, text)
+            if earlier.idempotency_hash != text:
+                raise LedgerError.of(errors.IdempotencyConflict(key=key))
+            return self.replay(earlier)
+        except BaseException:
+            self.undo(mark)
+            raise
+
+    def apply(self, request: Request, digest_: str | None) -> Transaction | Log:
+        """Do what a request asks, without asking whether it was done before."""
+        match request:
+            case Run():
+                return self.run(request, digest_)
+            case Post():
+                return self.post(request, digest_)
+            case Revert():
+                return self.revert(request, digest_)
+            case SetMetadata(target, metadata, key):
+                return self.set_metadata(target, metadata, key, digest_)
+            case DeleteMetadata(target, name, key):
+                return self.delete_metadata(target, name, key, digest_)
+
+    def run(self, request: Run, digest_: str | None) -> Transaction:
+        """Run a script on the books as they are now, and keep what it yields."""
+        if request.reference is not None:
+            self.check_reference(request.reference)
+        try:
+            result = cast("Program", request.script).run(request.variables, self)
+        except ExecutionError:
+            if self.problem is not None:
+                raise self.problem from None
+            raise
+        postings, metadata, account_metadata, _ = result
+        if not postings:
+            raise LedgerError.of(errors.NoPostings())
+        check_postings(postings)
+        if metadata or account_metadata:
+            _check_texts(metadata, account_metadata)
+        if request.metadata:
+            for key in metadata:
+                if key in request.metadata:
+                    raise LedgerError.of(errors.MetadataOverride(key=key))
+            metadata = {**metadata, **request.metadata}
+        for name, items in request.account_metadata.items():
+            account_metadata = {
+                **account_metadata,
+                name: {**account_metadata.get(name, {}), **items},
+            }
+        return self.add_transaction(
+            postings,
+            metadata,
+            account_metadata,
+            request.reference,
+            cast("datetime | None", request.timestamp) or self.now,
+            (request.idempotency_key, digest_),
+        )
+
+    def post(self, request: Post, digest_: str | None) -> Transaction:
+        """Keep plain postings, if their sources have what they give."""
+        if request.reference is not None:
+            self.check_reference(request.reference)
+        postings = cast("tuple[Posting, ...]", request.postings)
+        if not request.force:
+            self.check_funds(postings)
+        return self.add_transaction(
+            postings,
+            request.metadata,
+            request.account_metadata,
+            request.reference,
+            cast("datetime | None", request.timestamp) or self.now,
+            (request.idempotency_key, digest_),
+        )
+
+    def check_funds(self, postings: Sequence[Posting]) -> None:
+        """Refuse a posting of more than its source has by then; `@world` has no end."""
+        self.load_holdings(postings)
+        balances: dict[BalanceKey, int] = {}
+        for source, destination, amount, asset, color in postings:
+            key = (source, asset, color)
+            available = balances[key] if key in balances else self.balance(key)
+            if amount > available and source != WORLD and amount:
+                raise _insufficient(key, amount, available)
+            balances[key] = available - amount
+            key = (destination, asset, color)
+            balances[key] = (balances[key] if key in balances else self.balance(key)) + amount
+
+    def revert(self, request: Revert, digest_: str | None) -> Transaction:
+        """Post a transaction backwards.
+
+        An account that loses by it must not end below zero, unless `force` says so; `@world` may.
+        """
+        original = self.transaction(request.id)
+        if original.reverted_by is not None:
+            raise LedgerError.of(errors.AlreadyReverted(id=original.id, by=original.reverted_by))
+        postings = tuple(
+            Posting(destination, source, amount, asset, color)
+            for source, destination, amount, asset, color in reversed(original.postings)
+        )
+        if not request.force:
+            self.check_reversal(postings)
+        if REVERTS in request.metadata:
+            raise LedgerError.of(errors.MetadataOverride(key=REVERTS))
+        return self.add_transaction(
+            postings,
+            {**request.metadata, REVERTS: str(original.id)},
+            {},
+            None,
+            original.timestamp if request.at_effective_date else self.now,
+            (request.idempotency_key, digest_),
+            original,
+        )
+
+    def check_reversal(self, postings: Sequence[Posting]) -> None:
+        """Refuse a revert that leaves an account below zero which had more before it."""
+        self.load_holdings(postings)
+        lost: dict[BalanceKey, int] = {}
+        for source, destination, amount, asset, color in postings:
+            lost[source, asset, color] = lost.get((source, asset, color), 0) + amount
+            lost[destination, asset, color] = lost.get((destination, asset, color), 0) - amount
+        for key, amount in lost.items():
+            if amount > 0 and key[0] != WORLD and self.balance(key) < amount:
+                raise _insufficient(key, amount, self.balance(key))
+
+    def replay(self, log: Log) -> Transaction | Log:
+        """The first result of a request, as it was then."""
+        if log.type in (chain.SET_METADATA, chain.DELETE_METADATA):
+            return log._replace(replayed=True)
+        change = chain.read_change(log)
+        return self.transaction(change.transaction)._replace(
+            metadata=change.metadata,
+            updated_at=log.date,
+            reverted_at=None,
+            reverted_by=None,
+            replayed=True,
+        )
+
+    # --- changing ---
+
+    def load_holdings(self, postings: Iterable[Posting]) -> None:
+        """Have at hand all that postings touch."""
+        holdings, accounts = self.holdings, self.accounts
+        volumes: dict[BalanceKey, None] = {}
+        addresses: dict[str, None] = {}
+        for source, destination, _, asset, color in postings:
+            for address in (source, destination):
+                key = (address, asset, color)
+                if key not in holdings:
+                    volumes[key] = None
+                if address not in accounts:
+                    addresses[address] = None
+        if volumes or addresses:
+            self.find(Wanted(volumes=tuple(volumes), accounts=tuple(addresses)))
+
+    def balance(self, key: BalanceKey) -> int:
+        """A balance that is at hand."""
+        holding = self.holdings[key]
+        return 0 if holding is None else holding[0] - holding[1]
+
+    def add_transaction(
+        self,
+        postings: tuple[Posting, ...],
+        metadata: Mapping[str, str],
+        account_metadata: Mapping[str, Mapping[str, str]],
+        reference: str | None,
+        timestamp: datetime,
+        claim: tuple[str | None, str | None],
+        reverted: Transaction | None = None,
+    ) -> Transaction:
+        """Write a transaction into the books, whatever it does to balances, and its line."""
+        self.load_holdings(postings)
+        number = self.head.transaction + 1
+        now = self.now
+        volumes = self.move(postings)
+        reverts = None if reverted is None else reverted.id
+        transaction = Transaction(
+            number, postings, metadata, reference, timestamp, now, now, None, None, reverts, volumes
+        )
+        same = timestamp is now
+        row = chain.write_transaction(
+            number, postings, metadata, reference,
+            self.now_text if same else write_instant(timestamp),
+        )  # fmt: skip
+        if reverted is None:
+            accounts = chain.write_account_metadata(account_metadata)
+            data = f'{{"accountMetadata":{accounts},"transaction":{row}}}'
+            self.add_log(chain.NEW_TRANSACTION, data, claim)
+        else:
+            data = f'{{"revertedTransactionID":{reverts},"transaction":{row}}}'
+            self.add_log(chain.REVERTED_TRANSACTION, data, claim)
+            self.put(
+                self.transactions,
+                reverted.id,
+                reverted._replace(reverted_at=now, reverted_by=number, updated_at=now),
+            )
+            self.change(self.changed_transactions, reverted.id)
+        _, line, hash_, date = self.head
+        self.head = Head(number, line, hash_, date)
+        self.put(self.transactions, number, transaction)
+        if reference is not None:
+            self.put(self.references, reference, number)
+        for key, value in metadata.items():
+            self.transaction_metadata.append(MetadataChange(number, key, value, self.head.log, now))
+        self.use_accounts(volumes, timestamp)
+        for address, items in account_metadata.items():
+            self.merge_account_metadata(address, items, timestamp)
+        return transaction
+
+    def move(self, postings: Sequence[Posting]) -> dict[BalanceKey, Volume]:
+        """Post to the volumes; gives those of the accounts concerned, as they are now."""
+        holdings, touched, journal = self.holdings, self.touched, self.journal
+        after: dict[BalanceKey, list[int]] = {}
+        for source, destination, amount, asset, color in postings:
+            key = (source, asset, color)
+            row = after.get(key)
+            if row is None:
+                row = after[key] = [*(holdings[key] or NONE_YET)[:2], 0]
+            row[1] += amount
+            row[2] = 1
+            key = (destination, asset, color)
+            row = after.get(key)
+            if row is None:
+                row = after[key] = [*(holdings[key] or NONE_YET)[:2], 0]
+            row[0] += amount
+        volumes: dict[BalanceKey, Volume] = {}
+        for key, (input_, output, gave) in after.items():
+            old = holdings[key]
+            floor = (old or (BOTTOMLESS if key[0] == WORLD else NONE_YET))[2]
+            if gave and floor is not None:
+                floor = min(0, input_ - output)
+            if key not in touched:
+                touched[key] = old
+                journal.append((touched, key, _ABSENT))
+            journal.append((holdings, key, old))
+            holdings[key] = Holding(input_, output, floor)
+            volumes[key] = Volume(input_, output)
+        return volumes
+
+    def use_accounts(self, keys: Iterable[BalanceKey], timestamp: datetime) -> None:
+        """Note that accounts were used at a time."""
+        for address, _, _ in keys:
+            row = self.accounts[address]
+            if row is None:
+                row = AccountRow(address, {}, timestamp, self.now, self.now)
+            elif timestamp < row.first_usage:
+                row = row._replace(first_usage=timestamp)
+            else:
+                continue
+            self.put(self.accounts, address, row)
+            self.change(self.changed_accounts, address)
+
+    def merge_account_metadata(
+        self, address: str, items: Mapping[str, str | None], timestamp: datetime
+    ) -> None:
+        """Set keys of an account's metadata, or delete them (None)."""
+        self.load_accounts((address,))
+        now, log = self.now, self.head.log
+        row = self.accounts[address] or AccountRow(address, {}, timestamp, now, now)
+        metadata = _merged(row.metadata, items)
+        self.put(self.accounts, address, row._replace(metadata=metadata, updated_at=now))
+        self.change(self.changed_accounts, address)
+        self.account_metadata += [
+            MetadataChange(address, key, value, log, now) for key, value in items.items()
+        ]
+
+    def set_metadata(
+        self, target: str | int, metadata: Mapping[str, str], key: str | None, digest_: str | None
+    ) -> Log:
+        """Set metadata of an account or a transaction."""
+        text = chain.write_metadata(metadata)
+        return self.change_metadata(
+            chain.SET_METADATA, target, metadata, f'"metadata":{text},', (key, digest_)
+        )
+
+    def delete_metadata(
+        self, target: str | int, name: str, key: str | None, digest_: str | None
+    ) -> Log:
+        """Delete a key of metadata, whether it is there or not."""
+        return self.change_metadata(
+            chain.DELETE_METADATA, target, {name: None}, f'"key":{quote(name)},',
+            (key, digest_),
+        )  # fmt: skip
+
+    def change_metadata(
+        self,
+        type_: str,
+        target: str | int,
+        items: Mapping[str, str | None],
+        what: str,
+        claim: tuple[str | None, str | None],
+    ) -> Log:
+        """Change metadata, and write the line about it; `what` is the line's own field."""
+        if isinstance(target, str):
+            data = f'{{{what}"targetId":"{target}","targetType":"ACCOUNT"}}'
+            log = self.add_log(type_, data, claim)
+            self.merge_account_metadata(target, items, self.now)
+            return log
+        transaction = self.transaction(target)
+        data = f'{{{what}"targetId":{target},"targetType":"TRANSACTION"}}'
+        log = self.add_log(type_, data, claim)
+        metadata = _merged(transaction.metadata, items)
+        changed = transaction._replace(metadata=metadata, updated_at=self.now)
+        self.put(self.transactions, target, changed)
+        self.change(self.changed_transactions, target)
+        self.transaction_metadata += [
+            MetadataChange(target, key, value, log.id, self.now) for key, value in items.items()
+        ]
+        return log
+
+    def add_log(self, type_: str, data: str, claim: tuple[str | None, str | None]) -> Log:
+        """Write a line of the log."""
+        number = self.head.log + 1
+        text = chain.line_text(number, type_, self.now_text, data, *claim)
+        hash_ = chain.chain(self.head.hash, text)
+        log = Log(number, type_, self.now, data, *claim, hash_)
+        self.logs.append(log)
+        self.head = Head(self.head.transaction, number, hash_, self.now)
+        if claim[0] is not None:
+            self.put(self.keys, claim[0], log)
+        return log
+
+    # --- going back ---
+
+    def put(self, table: dict[Any, Any], key: Any, value: Any) -> None:
+        """Change a table so that it can be undone."""
+        self.journal.append((table, key, table.get(key, _ABSENT)))
+        table[key] = value
+
+    def change(self, table: dict[Any, None], key: Any) -> None:
+        """Note that something changed."""
+        if key not in table:
+            self.journal.append((table, key, _ABSENT))
+            table[key] = None
+
+    def mark(self) -> tuple[Head, int, int, int, int]:
+        """Where the books are now."""
+        return (
+            self.head,
+            len(self.journal),
+            len(self.logs),
+            len(self.account_metadata),
+            len(self.transaction_metadata),
+        )
+
+    def undo(self, mark: tuple[Head, int, int, int, int]) -> None:
+        """Take back all that was decided since a mark."""
+        self.head, journal, logs, accounts, transactions = mark
+        while len(self.journal) > journal:
+            table, key, old = self.journal.pop()
+            if old is _ABSENT:
+                del table[key]
+            else:
+                table[key] = old
+        del self.logs[logs:]
+        del self.account_metadata[accounts:]
+        del self.transaction_metadata[transactions:]
+
+    def written(self) -> None:
+        """Start anew behind what `changes` gave: it was appended to the session."""
+        self.before = self.head
+        for table in (self.touched, self.changed_accounts, self.changed_transactions):
+            table.clear()
+        self.logs, self.account_metadata, self.transaction_metadata = [], [], []
+        self.journal.clear()
+
+    def changes(self) -> Changes | None:
+        """All that was decided, to be written; None if nothing was."""
+        if not self.logs:
+            return None
+        before = self.before
+        last = before.transaction
+        return Changes(
+            before,
+            self.head,
+            self.logs,
+            [
+                cast("Transaction", self.transactions[number])
+                for number in range(last + 1, self.head.transaction + 1)
+            ],
+            [
+                cast("Transaction", self.transactions[number])
+                for number in self.changed_transactions
+                if number <= last
+            ],
+            {key: (old, cast("Holding", self.holdings[key])) for key, old in self.touched.items()},
+            [cast("AccountRow", self.accounts[address]) for address in self.changed_accounts],
+            self.account_metadata,
+            self.transaction_metadata,
+        )
+
+
+def _merged(metadata: Mapping[str, str], items: Mapping[str, str | None]) -> dict[str, str]:
+    """Metadata with keys set, or deleted (None)."""
+    merged: dict[str, str | None] = {**metadata, **items}
+    return {key: value for key, value in merged.items() if value is not None}
+
+
+def _check_texts(
+    metadata: Mapping[str, str], account_metadata: Mapping[str, Mapping[str, str]]
+) -> None:
+    """Refuse metadata that a script makes and no storage can hold."""
+    for address, items in (("", metadata), *account_metadata.items()):
+        if address:
+            check_address("account metadata", address)
+        check_metadata(items)
+
+
+def _insufficient(key: BalanceKey, needed: int, available: int) -> LedgerError:
+    account, asset, color = key
+    name = f"{asset} {color}" if color else asset
+    return LedgerError.of(
+        errors.InsufficientFunds(account=account, asset=name, needed=needed, available=available)
+    )

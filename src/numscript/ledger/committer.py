@@ -1,0 +1,227 @@
+"""The committing: callers that come at the same time share one transaction of the database.
+
+The first caller leads: it takes all that waits, decides each in turn over one session, and
+commits once. Whoever comes meanwhile waits, and one of them leads the next group. So the cost of
+a commit is shared as soon as there is more than one caller, and nobody waits for a timer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from threading import Lock
+from typing import Any
+
+from numscript import errors
+from numscript.diagnostics import LedgerError, NumscriptError, StorageError
+from numscript.ledger.books import Books
+from numscript.ledger.requests import Request, wanted_by
+from numscript.storage.protocol import NOTHING, Storage, TryAgain
+
+MAX_GROUP = 512
+"""The most requests that are committed together, so that no caller waits for very many others."""
+MAX_TRIES = 12
+"""How often a session is done again because the database gave it up."""
+LONGEST_PAUSE = 0.2
+"""In seconds: the longest pause before trying again."""
+
+
+class Waiting:
+    """Requests of one caller on their way: what is asked, and what came of it.
+
+    A request that could not even be prepared stands for itself by its error.
+
+    atomic: one that fails undoes the others; go_on: the others are done all the same.
+    """
+
+    __slots__ = ("atomic", "done", "error", "go_on", "leads", "requests", "results", "wake")
+
+    def __init__(
+        self,
+        requests: Sequence[Request | NumscriptError],
+        *,
+        atomic: bool = False,
+        go_on: bool = False,
+    ) -> None:
+        self.requests = requests
+        self.atomic = atomic
+        self.go_on = go_on
+        self.results: list[Any] = []
+        self.error: BaseException | None = None
+        self.done = False
+        self.leads = False
+        self.wake: Any = None
+
+    def decide(self, books: Books) -> None:
+        """Decide the requests one after the other; errors are kept among the results."""
+        mark = books.mark()
+        results: list[Any] = []
+        self.results = results
+        failed = -1
+        for at, request in enumerate(self.requests):
+            if failed >= 0 and not self.go_on:
+                results.append(_not_run(failed))
+                continue
+            try:
+                if isinstance(request, NumscriptError):
+                    raise request
+                results.append(books.decide(request))
+            except NumscriptError as error:
+                if books.problem is not None:
+                    raise
+                results.append(error)
+                failed = at if failed < 0 else failed
+        if failed >= 0 and self.atomic:
+            books.undo(mark)
+            self.results = [
+                item if isinstance(item, NumscriptError) else _not_run(failed) for item in results
+            ]
+
+
+def _not_run(failed: int) -> NumscriptError:
+    return LedgerError.of(errors.NotRun(failed=failed))
+
+
+class Committer:
+    """Commits the requests of all callers of one ledger."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        name: str,
+        clock: Callable[[], datetime],
+        chance: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self.storage = storage
+        self.name = name
+        self.clock = clock
+        self.chance = chance
+        self.sleep = sleep
+        self.lock = Lock()
+        self.queue: list[Waiting] = []
+        self.busy = False
+
+    def submit(self, waiting: Waiting) -> list[Any]:
+        """Have requests decided and committed; gives a result or an error for each."""
+        with self.lock:
+            if self.busy:
+                waiting.wake = Lock()
+                waiting.wake.acquire()
+                self.queue.append(waiting)
+            else:
+                self.busy = True
+                waiting.leads = True
+        if not waiting.leads:
+            self.wait(waiting)
+        if waiting.leads:
+            self.lead(waiting)
+        if waiting.error is not None:
+            raise _again(waiting.error)
+        return waiting.results
+
+    def wait(self, waiting: Waiting) -> None:
+        """Wait until somebody has done it, or it is this caller's turn to lead."""
+        try:
+            waiting.wake.acquire()
+        except BaseException:
+            with self.lock:
+                if waiting in self.queue:
+                    self.queue.remove(waiting)
+                leads = waiting.leads
+            if leads:
+                self.hand_on()
+            raise
+
+    def lead(self, own: Waiting) -> None:
+        """Do a group with one's own requests, and hand the lead on."""
+        group = [own]
+        try:
+            with self.lock:
+                others = self.queue[: MAX_GROUP - 1]
+                del self.queue[: len(others)]
+            group += others
+            self.commit_group(group)
+        except Exception as problem:
+            for waiting in group:
+                if not waiting.done:
+                    waiting.error = problem
+        except BaseException:
+            reason = "the thread that committed was interrupted"
+            for waiting in group[1:]:
+                if not waiting.done:
+                    waiting.error = StorageError.of(errors.OutcomeUnknown(reason=reason))
+            raise
+        finally:
+            for waiting in group[1:]:
+                waiting.wake.release()
+            self.hand_on()
+
+    def hand_on(self) -> None:
+        """Give the lead to whoever waits longest, if anybody does."""
+        with self.lock:
+            if not self.queue:
+                self.busy = False
+                return
+            following = self.queue.pop(0)
+            following.leads = True
+        following.wake.release()
+
+    def commit_group(self, group: list[Waiting]) -> None:
+        """Commit a group; where the database refuses the whole, each by itself."""
+        try:
+            self.commit(group)
+        except StorageError as error:
+            refusals = (errors.WriteRefused, errors.BrokenBound)
+            if len(group) == 1 or not isinstance(error.kind, refusals):
+                raise
+            for waiting in group:
+                try:
+                    self.commit([waiting])
+                except StorageError as own:
+                    waiting.error = own
+                    waiting.done = True
+
+    def commit(self, group: list[Waiting]) -> None:
+        """Decide and commit requests in one session, again if the database gives it up."""
+        wanted = NOTHING
+        if self.storage.distant:
+            wanted = wanted_by(
+                [
+                    request
+                    for waiting in group
+                    for request in waiting.requests
+                    if not isinstance(request, NumscriptError)
+                ]
+            )
+        for attempt in range(MAX_TRIES):
+            try:
+                with self.storage.write(self.name, wanted) as session:
+                    now = self.clock()
+                    last = session.head.date
+                    books = Books(session, self.name, now if last is None else max(now, last))
+                    if wanted is not NOTHING:
+                        books.take_over(wanted, session.found)
+                    for waiting in group:
+                        waiting.decide(books)
+                    changes = books.changes()
+                    if changes is not None:
+                        session.append(changes)
+                        session.commit()
+            except TryAgain:
+                self.sleep(min(LONGEST_PAUSE, 0.001 * 2**attempt) * self.chance())
+                continue
+            for waiting in group:
+                waiting.done = True
+            return
+        reason = f"other writers were in the way {MAX_TRIES} times"
+        raise StorageError.of(errors.StorageUnavailable(reason=reason))
+
+
+def _again(error: BaseException) -> BaseException:
+    """An error to be raised by one more thread, with a traceback of its own."""
+    if isinstance(error, NumscriptError):
+        copy = type(error)(error.diagnostics)
+        copy.__cause__ = error
+        return copy
+    return error

@@ -1,0 +1,378 @@
+"""The storage in memory: plain tables behind one lock a ledger. Nothing outlives the process.
+
+It keeps to the same rules as the databases: a session that is not committed leaves no trace, and
+a change that breaks a bound or a unique key is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from threading import Lock, RLock
+from typing import Any
+
+from numscript import errors
+from numscript.diagnostics import LedgerError, StorageError
+from numscript.runtime.store import BalanceKey, MetadataQuery, is_scale
+from numscript.storage.filters import Leaf, Moment, Query, matches
+from numscript.storage.protocol import (
+    NOTHING,
+    Account,
+    AccountRow,
+    Changes,
+    Found,
+    Head,
+    Holding,
+    Log,
+    MetadataChange,
+    Session,
+    Transaction,
+    Volume,
+    VolumeRow,
+    Wanted,
+    balances_of,
+    metadata_of,
+    moves_of,
+)
+
+EMPTY = Found({}, {}, {}, {}, {})
+
+
+class Tables:
+    """The tables of one ledger."""
+
+    def __init__(self) -> None:
+        self.lock = RLock()
+        self.head = Head(0, 0, "", None)
+        self.logs: list[Log] = []
+        self.keys: dict[str, int] = {}
+        self.transactions: list[Transaction] = []
+        self.references: dict[str, int] = {}
+        self.holdings: dict[BalanceKey, Holding] = {}
+        self.accounts: dict[str, AccountRow] = {}
+        self.assets: dict[str, list[BalanceKey]] = {}
+        self.history: dict[str | int, list[MetadataChange]] = {}
+
+
+class MemoryStorage:
+    """Ledgers in this process. May be used by several threads at once."""
+
+    distant = False
+
+    def __init__(self, url: str = "memory:") -> None:
+        self.url = url
+        self._ledgers: dict[str, Tables] = {}
+        self._lock = Lock()
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"MemoryStorage({len(self._ledgers)} ledgers)"
+
+    def create_ledger(self, name: str, at: datetime) -> bool:
+        """Create a ledger; whether it is new."""
+        del at
+        self._check_open()
+        with self._lock:
+            if name in self._ledgers:
+                return False
+            self._ledgers[name] = Tables()
+            return True
+
+    def ledgers(self) -> Sequence[str]:
+        """The names of all ledgers, in order."""
+        self._check_open()
+        return sorted(self._ledgers)
+
+    @contextmanager
+    def write(self, ledger: str, wanted: Wanted = NOTHING) -> Iterator[Session]:
+        """A session that holds the ledger."""
+        tables = self._tables(ledger)
+        with tables.lock:
+            yield MemorySession(tables, wanted)
+
+    @contextmanager
+    def read(self, ledger: str, wanted: Wanted = NOTHING) -> Iterator[Session]:
+        """A session that reads; it holds the ledger too, which is how it sees one state of it."""
+        tables = self._tables(ledger)
+        with tables.lock:
+            yield MemorySession(tables, wanted)
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._closed = True
+        self._ledgers = {}
+
+    def _tables(self, ledger: str) -> Tables:
+        tables = self._ledgers.get(ledger)
+        if tables is None:
+            self._check_open()
+            raise unknown_ledger(ledger, list(self._ledgers))
+        return tables
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StorageError.of(errors.StorageUnavailable(reason="it was closed"))
+
+
+def unknown_ledger(name: str, known: Sequence[str]) -> LedgerError:
+    """The error of a ledger that does not exist, with the name that may have been meant."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, known, n=1)
+    hint = f"did you mean `{close[0]}`?" if close else "create it first"
+    return LedgerError.of(errors.UnknownLedger(name=name, suggestion=hint))
+
+
+class MemorySession:
+    """One session on the tables of a ledger."""
+
+    def __init__(self, tables: Tables, wanted: Wanted) -> None:
+        self.tables = tables
+        self.head = tables.head
+        self.staged: list[Changes] = []
+        self.found = EMPTY if wanted is NOTHING else self.find(wanted)
+
+    def get_balances(self, query: Sequence[BalanceKey]) -> Mapping[BalanceKey, int]:
+        """The balances asked for."""
+        return balances_of(self, query)
+
+    def get_metadata(self, query: MetadataQuery) -> Mapping[str, Mapping[str, str]]:
+        """The metadata of the accounts asked for."""
+        return metadata_of(self, query)
+
+    def find(self, wanted: Wanted) -> Found:
+        """Read a batch."""
+        tables = self.tables
+        holdings = tables.holdings
+        volumes = {key: holdings[key] for key in wanted.volumes if key in holdings}
+        for account, asset, _ in wanted.volumes:
+            if asset.endswith("/*"):
+                for key in tables.assets.get(account, ()):
+                    if not key[2] and is_scale(key[1], asset[:-2]):
+                        volumes[key] = holdings[key]
+        count = len(tables.transactions)
+        return Found(
+            volumes,
+            {name: tables.accounts[name] for name in wanted.accounts if name in tables.accounts},
+            {at: tables.transactions[at - 1] for at in wanted.transactions if 0 < at <= count},
+            {r: tables.references[r] for r in wanted.references if r in tables.references},
+            {key: tables.logs[tables.keys[key]] for key in wanted.keys if key in tables.keys},
+        )
+
+    def logs(self, after: int, limit: int) -> Sequence[Log]:
+        """Lines of the log behind an id, in order."""
+        return self.tables.logs[after : after + limit]
+
+    def count_accounts(self) -> int:
+        """How many accounts there are."""
+        return len(self.tables.accounts)
+
+    def append(self, changes: Changes) -> None:
+        """Check a batch, and keep it until the commit."""
+        expected = self.staged[-1].head if self.staged else self.tables.head
+        if changes.before != expected:
+            raise StorageError.of(errors.WriteRefused(reason="the ledger's head has moved"))
+        for key, (_, new) in changes.holdings.items():
+            if new.floor is not None and new.input - new.output < new.floor:
+                raise StorageError.of(errors.BrokenBound(reason=f"@{key[0]} in {key[1]}"))
+        tables = self.tables
+        for transaction in changes.transactions:
+            if transaction.reference is not None and transaction.reference in tables.references:
+                raise StorageError.of(errors.WriteRefused(reason="a reference is there already"))
+        for log in changes.logs:
+            if log.idempotency_key is not None and log.idempotency_key in tables.keys:
+                raise StorageError.of(errors.WriteRefused(reason="a key is there already"))
+        self.staged.append(changes)
+
+    def commit(self) -> None:
+        """Take over what was kept."""
+        tables = self.tables
+        for changes in self.staged:
+            for log in changes.logs:
+                if log.idempotency_key is not None:
+                    tables.keys[log.idempotency_key] = log.id - 1
+                tables.logs.append(log)
+            for transaction in changes.transactions:
+                if transaction.reference is not None:
+                    tables.references[transaction.reference] = transaction.id
+                tables.transactions.append(transaction)
+            for transaction in changes.changed:
+                tables.transactions[transaction.id - 1] = transaction
+            for key, (old, new) in changes.holdings.items():
+                if old is None:
+                    tables.assets.setdefault(key[0], []).append(key)
+                tables.holdings[key] = new
+            for row in changes.accounts:
+                tables.accounts[row.address] = row
+            for change in (*changes.account_metadata, *changes.transaction_metadata):
+                tables.history.setdefault(change.target, []).append(change)
+            tables.head = changes.head
+        self.head = tables.head
+        self.staged = []
+
+    # --- queries ---
+
+    def select(self, query: Query) -> Sequence[Any]:
+        """What a query asks for."""
+        match query.resource:
+            case "transactions":
+                return self._transactions(query)
+            case "accounts":
+                return self._accounts(query)
+            case "logs":
+                logs = [log for log in self.tables.logs if matches(query.filter, _of_log(log))]
+                return _page(query, logs, lambda log: (log.id,))
+            case _:
+                return self._volumes(query)
+
+    def _transactions(self, query: Query) -> Sequence[Transaction]:
+        rows = self.tables.transactions
+        if query.sort == "id" and query.after is not None:
+            at = query.after[0]
+            assert isinstance(at, int)
+            rows = rows[: max(0, at - 1)] if query.descending else rows[max(0, at) :]
+        found: list[Transaction] = []
+        by_id = query.sort == "id"
+        for row in reversed(rows) if by_id and query.descending else rows:
+            seen = self._transaction_at(row, query.moment)
+            if seen is not None and matches(query.filter, _of_transaction(seen)):
+                found.append(seen)
+                if by_id and query.limit and len(found) == query.limit:
+                    break
+        if by_id:
+            return found
+        name = query.sort
+        return _page(query, found, lambda row: (getattr(row, name), row.id))
+
+    def _transaction_at(self, row: Transaction, moment: Moment | None) -> Transaction | None:
+        """A transaction as it was at a moment."""
+        if moment is None:
+            return row
+        at = moment.at
+        if (row.timestamp if moment.effective else row.inserted_at) > at:
+            return None
+        if row.reverted_at is not None and row.reverted_at > at:
+            row = row._replace(reverted_at=None, reverted_by=None)
+        return row._replace(metadata=self._metadata_at(row.id, at))
+
+    def _metadata_at(self, target: str | int, at: datetime) -> dict[str, str]:
+        metadata: dict[str, str | None] = {}
+        for change in self.tables.history.get(target, ()):
+            if change.date <= at:
+                metadata[change.key] = change.value
+        return {key: value for key, value in metadata.items() if value is not None}
+
+    def _holdings_at(self, moment: Moment | None) -> Mapping[BalanceKey, Volume]:
+        """All volumes as they were at a moment."""
+        if moment is None:
+            return {key: Volume(h.input, h.output) for key, h in self.tables.holdings.items()}
+        volumes: dict[BalanceKey, Volume] = {}
+        for row in self.tables.transactions:
+            if (row.timestamp if moment.effective else row.inserted_at) <= moment.at:
+                for move in moves_of(row):
+                    key = (move.account, move.asset, move.color)
+                    before = volumes.get(key, Volume(0, 0))
+                    volumes[key] = Volume(before.input + move.input, before.output + move.output)
+        return volumes
+
+    def _all_accounts(self, moment: Moment | None) -> dict[str, Account]:
+        """All accounts as they were at a moment."""
+        volumes: dict[str, dict[tuple[str, str], Volume]] = {}
+        for (address, asset, color), volume in self._holdings_at(moment).items():
+            volumes.setdefault(address, {})[asset, color] = volume
+        accounts = {}
+        for row in self.tables.accounts.values():
+            metadata = row.metadata
+            if moment is not None:
+                first = row.first_usage if moment.effective else row.inserted_at
+                if first > moment.at:
+                    continue
+                metadata = self._metadata_at(row.address, moment.at)
+            accounts[row.address] = Account(
+                row.address, metadata, *row[2:], dict(sorted(volumes.get(row.address, {}).items()))
+            )
+        return accounts
+
+    def _accounts(self, query: Query) -> Sequence[Account]:
+        accounts = self._all_accounts(query.moment).values()
+        found = [row for row in accounts if matches(query.filter, _of_account(row))]
+        if query.sort == "address":
+            return _page(query, found, lambda row: (row.address,))
+        name = {"insertion_date": "inserted_at"}.get(query.sort, query.sort)
+        return _page(query, found, lambda row: (getattr(row, name), row.address))
+
+    def _volumes(self, query: Query) -> Sequence[VolumeRow]:
+        sums: dict[BalanceKey, Volume] = {}
+        for account in self._all_accounts(query.moment).values():
+            for (asset, color), volume in account.volumes.items():
+                one = account._replace(volumes={(asset, color): volume})
+                if not matches(query.filter, _of_account(one)):
+                    continue
+                name = account.address
+                if query.resource == "aggregate":
+                    name = ""
+                elif query.group:
+                    name = ":".join(name.split(":")[: query.group])
+                before = sums.get((name, asset, color), Volume(0, 0))
+                sums[name, asset, color] = Volume(
+                    before.input + volume.input, before.output + volume.output
+                )
+        rows = [VolumeRow(*key, *volume) for key, volume in sums.items()]
+        return _page(query, rows, lambda row: row[:3])
+
+
+def _page(query: Query, rows: list[Any], key: Any) -> list[Any]:
+    """The rows of one page, in order."""
+    rows.sort(key=key, reverse=query.descending)
+    after = query.after
+    if after is not None:
+        down = query.descending
+        rows = [row for row in rows if (key(row) < after if down else key(row) > after)]
+    return rows[: query.limit] if query.limit else rows
+
+
+def _of_log(log: Log) -> Any:
+    return lambda leaf: (getattr(log, leaf.field),)
+
+
+def _of_transaction(row: Transaction) -> Any:
+    """What a transaction has in a field."""
+
+    def values(leaf: Leaf) -> Sequence[object]:
+        match leaf.field:
+            case "account":
+                return [name for posting in row.postings for name in posting[:2]]
+            case "source":
+                return [posting[0] for posting in row.postings]
+            case "destination":
+                return [posting[1] for posting in row.postings]
+            case "metadata":
+                return (row.metadata.get(str(leaf.key)),)
+            case field:
+                return (getattr(row, field),)
+
+    return values
+
+
+def _of_account(row: Account) -> Any:
+    """What an account has in a field."""
+
+    def values(leaf: Leaf) -> Sequence[object]:
+        match leaf.field:
+            case "address" | "account":
+                return (row.address,)
+            case "metadata":
+                return (row.metadata.get(str(leaf.key)),)
+            case "insertion_date":
+                return (row.inserted_at,)
+            case "balance":
+                if leaf.key is None:
+                    return [volume.balance for volume in row.volumes.values()]
+                assert isinstance(leaf.key, tuple)
+                volume = row.volumes.get(leaf.key)
+                return () if volume is None else (volume.balance,)
+            case field:
+                return (getattr(row, field),)
+
+    return values

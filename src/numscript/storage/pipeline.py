@@ -1,0 +1,170 @@
+"""Several statements in one round trip: pipelines on libpq, written for little else.
+
+psycopg's own pipeline works through the network at every statement and looks at every value's
+type, which costs ten times the time of the statements themselves here. This one sends prepared
+statements whose parameters are text, waits once, and reads all results. It keeps libpq's rules
+through `psycopg.pq`, and psycopg's errors.
+"""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import count
+from typing import Any, TypeAlias
+
+import psycopg
+from psycopg import errors as sql_errors
+from psycopg.pq import ExecStatus, PipelineStatus
+
+Step: TypeAlias = tuple[str, Sequence[object]]
+"""A statement, its parameters written `%s`, with their values: None, str, int, or lists of them."""
+
+NUMBERS = frozenset((20, 21, 23))
+"""The types of columns that are whole numbers: int8, int2, int4."""
+DONE = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK, ExecStatus.EMPTY_QUERY)
+
+
+class Connection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection that knows which statements it has prepared."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.prepared: set[bytes] = set()
+
+
+@lru_cache(maxsize=1024)
+def _numbered(text: str) -> tuple[bytes, bytes]:
+    """A statement as the server takes it, and the name it is prepared under."""
+    pieces = text.split("%s")
+    numbered = pieces[0] + "".join(f"${at}{piece}" for at, piece in enumerate(pieces[1:], start=1))
+    return numbered.encode(), f"numscript_{next(_numbers)}".encode()
+
+
+_numbers = count(1)
+
+
+def send(connection: Connection, steps: Sequence[Step]) -> list[list[tuple[Any, ...]]]:
+    """Send statements in one round trip; gives the rows of each. Raises psycopg's errors.
+
+    What stops half-way leaves the connection closed, since nobody could tell its answers apart.
+    """
+    connection_ = connection.pgconn
+    asked: list[tuple[bytes, bool]] = []
+    try:
+        connection_.enter_pipeline_mode()
+        for text, values in steps:
+            statement, name = _numbered(text)
+            new = name not in connection.prepared and all(name != known for known, _ in asked)
+            if new:
+                connection_.send_prepare(name, statement)
+            connection_.send_query_prepared(name, [_parameter(value) for value in values])
+            asked.append((name, new))
+        connection_.pipeline_sync()
+        rows, problem = _receive(connection, asked)
+        connection_.exit_pipeline_mode()
+    except BaseException:
+        connection.close()
+        raise
+    if isinstance(problem, sql_errors.InvalidSqlStatementName):
+        connection.close()
+    if problem is not None:
+        raise problem
+    return rows
+
+
+def _receive(
+    connection: Connection, asked: Sequence[tuple[bytes, bool]]
+) -> tuple[list[list[tuple[Any, ...]]], psycopg.Error | None]:
+    """All results of a pipeline, and the first error among them."""
+    rows: list[list[tuple[Any, ...]]] = []
+    problem: psycopg.Error | None = None
+    pgconn = connection.pgconn
+    _wait(connection, writes=True)
+    for name, new in asked:
+        for part in (True, False) if new else (False,):
+            result = _next(connection)
+            if result is None or result.status not in DONE:
+                if problem is None and result is not None:
+                    problem = sql_errors.error_from_result(result)
+            elif part:
+                connection.prepared.add(name)
+            else:
+                rows.append(_rows(result))
+            # A null result stands behind each.
+            if result is not None:
+                _next(connection)
+    result = _next(connection)
+    if result is None or result.status != ExecStatus.PIPELINE_SYNC:
+        raise psycopg.OperationalError("the pipeline came to no end")
+    assert pgconn.pipeline_status != PipelineStatus.ABORTED or problem is not None
+    return rows, problem
+
+
+def _next(connection: Connection) -> Any:
+    """The next result; other threads may run meanwhile."""
+    if connection.pgconn.is_busy():
+        _wait(connection, writes=False)
+    return connection.pgconn.get_result()
+
+
+def _wait(connection: Connection, *, writes: bool) -> None:
+    """Wait until all is sent, or until the next result is here."""
+    pgconn = connection.pgconn
+    poll = select.poll()
+    while True:
+        unsent = bool(pgconn.flush()) if writes else False
+        if writes and not unsent:
+            return
+        poll.register(pgconn.socket, select.POLLIN | (select.POLLOUT if unsent else 0))
+        poll.poll()
+        pgconn.consume_input()
+        if not writes and not pgconn.is_busy():
+            return
+
+
+def _rows(result: Any) -> list[tuple[Any, ...]]:
+    """The rows of a result: whole numbers as such, the rest as text."""
+    height = result.ntuples
+    if not height:
+        return []
+    value = result.get_value
+    columns = [(at, result.ftype(at) in NUMBERS) for at in range(result.nfields)]
+    rows = []
+    for row in range(height):
+        values: list[Any] = []
+        for at, number in columns:
+            raw = value(row, at)
+            if raw is None:
+                values.append(None)
+            else:
+                values.append(int(raw) if number else raw.decode())
+        rows.append(tuple(values))
+    return rows
+
+
+def _parameter(value: object) -> bytes | None:
+    """A parameter as text."""
+    if value is None:
+        return None
+    if not isinstance(value, list):
+        return str(value).encode()
+    try:
+        joined = '","'.join(value)
+        if "\\" in joined or joined.count('"') != 2 * len(value) - 2 or not value:
+            joined = ",".join(map(_element, value))
+            return f"{{{joined}}}".encode()
+        return f'{{"{joined}"}}'.encode()
+    except TypeError:
+        # Numbers, or None among texts.
+        return f"{{{','.join(map(_element, value))}}}".encode()
+
+
+def _element(value: object) -> str:
+    """An element of an array, as the server reads it."""
+    if isinstance(value, str):
+        if "\\" in value or '"' in value:
+            value = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{value}"'
+    return "NULL" if value is None else str(value)
