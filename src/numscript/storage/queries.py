@@ -22,7 +22,13 @@ from numscript.storage.filters import (
     is_pattern,
     read_pattern,
 )
-from numscript.storage.tables import ACCOUNT_COLUMNS, LOG_COLUMNS, TRANSACTION_COLUMNS, to_micros
+from numscript.storage.tables import (
+    ACCOUNT_COLUMNS,
+    INDEXED,
+    LOG_COLUMNS,
+    TRANSACTION_COLUMNS,
+    to_micros,
+)
 
 SIGNS = {"$match": "=", "$lt": "<", "$lte": "<=", "$gt": ">", "$gte": ">="}
 NEVER = "1 = 0"
@@ -327,12 +333,10 @@ class _Compiler:
             self.values += [self.at, self.at]
         match leaf.operator:
             case "$match" | "$in":
-                # The start of a value is indexed, and a short one is known by its start.
                 values = leaf.value if isinstance(leaf.value, tuple) else (str(leaf.value),)
-                starts = leaf._replace(value=tuple(value[:64] for value in values))
-                text += f" AND {self.within('substr(x.value, 1, 64)', starts)}"
-                if any(len(value) >= 64 for value in values):
-                    text += f" AND {self.within('x.value', leaf._replace(value=values))}"
+                text += f" AND {self.within('x.value', leaf._replace(value=values))}"
+                if all(len(value) <= INDEXED for value in values):
+                    text += f" AND length(x.value) <= {INDEXED}"
             case "$like":
                 text += f" AND {self.like('x.value', leaf)}"
         return f"{text})"
