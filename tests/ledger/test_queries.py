@@ -23,6 +23,7 @@ ACCOUNTS = (
     "Shop_1",
     "users:1-a:main:x",
 )
+LONG = "ü" * 5000
 DAY = timedelta(days=1)
 
 
@@ -60,6 +61,7 @@ def books(storage: Storage, name: str) -> Ledger:
             ledger.set_metadata(number, {"kind": "changed"})
             ledger.delete_metadata(number - 1, "k1")
     ledger.set_metadata("only:metadata", {"tier": "gold"})
+    ledger.set_metadata(9, {"long": LONG})
     return ledger
 
 
@@ -105,6 +107,8 @@ TRANSACTIONS: list[tuple[object, Callable[[Any], object]]] = [
     ({"$match": {"metadata[kind]": "sale"}}, lambda t: t.metadata.get("kind") == "sale"),
     ({"$match": {"metadata[k1]": "x" * 57}}, lambda t: t.metadata.get("k1") == "x" * 57),
     ({"$match": {"metadata[k2]": "x" * 50}}, lambda t: t.metadata.get("k2") == "x" * 50),
+    ({"$in": {"metadata[long]": ["x", LONG]}}, lambda t: t.metadata.get("long") == LONG),
+    ({"$match": {"metadata[long]": LONG}}, lambda t: t.metadata.get("long") == LONG),
     ({"$like": {"metadata[kind]": "gift\\_10\\%"}}, lambda t: t.metadata.get("kind") == "gift_10%"),
     ({"$like": {"metadata[kind]": "%\\"}}, lambda _: False),
     ({"$in": {"metadata[kind]": ["sale", ""]}}, lambda t: t.metadata.get("kind") in ("sale", "")),

@@ -22,7 +22,13 @@ from numscript.storage.filters import (
     is_pattern,
     read_pattern,
 )
-from numscript.storage.tables import ACCOUNT_COLUMNS, LOG_COLUMNS, TRANSACTION_COLUMNS, to_micros
+from numscript.storage.tables import (
+    ACCOUNT_COLUMNS,
+    INDEXED,
+    LOG_COLUMNS,
+    TRANSACTION_COLUMNS,
+    to_micros,
+)
 
 SIGNS = {"$match": "=", "$lt": "<", "$lte": "<=", "$gt": ">", "$gte": ">="}
 NEVER = "1 = 0"
@@ -200,6 +206,8 @@ class _Compiler:
         match filter_:
             case And(parts):
                 return f"({' AND '.join([self.condition(part) for part in parts])})"
+            case Or(parts) if self.is_about_moves(parts):
+                return self.moved([part for part in parts if isinstance(part, Leaf)])
             case Or(parts):
                 return f"({' OR '.join([self.condition(part) for part in parts])})"
             case Not(part):
@@ -210,12 +218,7 @@ class _Compiler:
     def leaf(self, leaf: Leaf) -> str:
         match self.query.resource, leaf.field:
             case "transactions", "account" | "source" | "destination":
-                role = {"source": " AND m.role <> 2", "destination": " AND m.role <> 1"}
-                address = self.address("m.account", leaf)
-                return (
-                    "EXISTS (SELECT 1 FROM numscript_moves m WHERE m.ledger = t.ledger AND "
-                    f"m.transaction_id = t.id AND {address}{role.get(leaf.field, '')})"
-                )
+                return self.moved([leaf])
             case "transactions", "metadata":
                 return self.metadata("transaction", "t.ledger", "t.id", leaf)
             case "transactions", "reverted":
@@ -247,6 +250,23 @@ class _Compiler:
                 )
             case _:
                 return self.compare("v.account", leaf)
+
+    def is_about_moves(self, parts: tuple[Filter, ...]) -> bool:
+        """Whether any of a transaction's moves can answer all of these."""
+        return self.query.resource == "transactions" and all(
+            isinstance(part, Leaf) and part.type == ADDRESS for part in parts
+        )
+
+    def moved(self, leaves: list[Leaf]) -> str:
+        """Transactions with a move that fits any of these; one look at an index for all."""
+        role = {"source": " AND m.role <> 2", "destination": " AND m.role <> 1"}
+        parts = [
+            f"({self.address('m.account', leaf)}{role.get(leaf.field, '')})" for leaf in leaves
+        ]
+        return (
+            "EXISTS (SELECT 1 FROM numscript_moves m WHERE m.ledger = t.ledger AND "
+            f"m.transaction_id = t.id AND ({' OR '.join(parts)}))"
+        )
 
     def compare(self, column: str, leaf: Leaf) -> str:
         """A column compared with the leaf's value."""
@@ -312,11 +332,13 @@ class _Compiler:
             text += " AND x.date <= ? AND (x.ended IS NULL OR x.ended > ?)"
             self.values += [self.at, self.at]
         match leaf.operator:
-            case "$match":
-                text += " AND substr(x.value, 1, 64) = ? AND x.value = ?"
-                self.values += [str(leaf.value)[:64], leaf.value]
-            case "$in" | "$like":
-                text += f" AND {self.compare('x.value', leaf)}"
+            case "$match" | "$in":
+                values = leaf.value if isinstance(leaf.value, tuple) else (str(leaf.value),)
+                text += f" AND {self.within('x.value', leaf._replace(value=values))}"
+                if all(len(value) <= INDEXED for value in values):
+                    text += f" AND length(x.value) <= {INDEXED}"
+            case "$like":
+                text += f" AND {self.like('x.value', leaf)}"
         return f"{text})"
 
     def reverted(self, leaf: Leaf) -> str:

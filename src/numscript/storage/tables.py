@@ -22,6 +22,8 @@ from numscript.storage.protocol import (
 )
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+INDEXED = 255
+"""The longest metadata value that is indexed, in characters: longer ones would not fit a page."""
 MICROSECOND = timedelta(microseconds=1)
 
 
@@ -125,9 +127,13 @@ def _indexes(dialect: Dialect) -> list[str]:
             index(
                 f"{kind}s_by_metadata",
                 f"{kind}_metadata",
-                "key, substr(value, 1, 64), target",
-                "ended IS NULL",
+                "key, value, target",
+                f"ended IS NULL AND length(value) <= {INDEXED}",
             )
+            for kind in ("account", "transaction")
+        ),
+        *(
+            index(f"{kind}s_by_key", f"{kind}_metadata", "key, target", "ended IS NULL")
             for kind in ("account", "transaction")
         ),
     ]
