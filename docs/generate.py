@@ -40,6 +40,14 @@ STAGES = {
             "it will come to this, `check` says so beforehand, with the same code."
         ),
     ),
+    "5": (
+        "Ledger",
+        "A ledger refuses a write or a question: `LedgerError`. Nothing is changed.",
+    ),
+    "6": (
+        "Storage",
+        "What a ledger is kept in cannot be used: `StorageError`.",
+    ),
 }
 """What a code's first digit says."""
 

@@ -38,7 +38,18 @@ PAGES = [
 ]
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]+\]\(([^)]+)\)")
-LANGUAGES = {"python", "console", "numscript", "json", "postings", "error", "text", "sh"}
+LANGUAGES = {
+    "python",
+    "console",
+    "numscript",
+    "json",
+    "postings",
+    "error",
+    "text",
+    "sh",
+    "shell-session",
+    "ndjson",
+}
 
 
 class Block(NamedTuple):
