@@ -36,7 +36,7 @@ PAGES = [
     )
     if path.name not in pages()
 ]
-FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^( *)```([\w-]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]+\]\(([^)]+)\)")
 LANGUAGES = {
     "python",
