@@ -3,8 +3,8 @@
     program = numscript.compile(text)
     result = program.run({"price": "USD/2 100"}, store)
 
-`compile` and `check` keep what they made of the last texts, so that compiling the same text again
-costs next to nothing.
+`compile` keeps what it made of the last texts, so that compiling the same text again costs next to
+nothing.
 """
 
 from __future__ import annotations

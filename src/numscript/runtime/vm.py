@@ -386,13 +386,7 @@ class Machine:
     def undo(self) -> None:
         """Go back to what was at the last ONEOF_TRY."""
         journal_size, funds_size, postings_size = self.tries.pop()
-        journal = self.journal
-        while len(journal) > journal_size:
-            key, old = journal.pop()
-            if old is None:
-                del self.balances[key]
-            else:
-                self.balances[key] = old
+        undo(self.journal, journal_size, self.balances)
         del self.funds[funds_size:]
         del self.postings[postings_size:]
 
@@ -452,6 +446,18 @@ class Machine:
             self.printed.append(str(stack.pop()))
         else:
             check_postings(self.postings)
+
+
+def undo(
+    journal: list[tuple[BalanceKey, int | None]], size: int, balances: dict[BalanceKey, int]
+) -> None:
+    """Put back the balances that changed since the journal was of a size."""
+    while len(journal) > size:
+        key, old = journal.pop()
+        if old is None:
+            del balances[key]
+        else:
+            balances[key] = old
 
 
 def check_postings(postings: Iterable[Posting]) -> None:

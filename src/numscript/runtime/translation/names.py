@@ -11,7 +11,7 @@ from numscript.runtime.allotment import share, split
 from numscript.runtime.funds import assemble, give, give_and_credit, pull, repay
 from numscript.runtime.resolver import fetch_balances, find_metadata, resolve
 from numscript.runtime.result import ExecutionResult, Posting
-from numscript.runtime.vm import check_postings, execute_once, stop
+from numscript.runtime.vm import check_postings, execute_once, stop, undo
 from numscript.values import READERS, Portion, is_account, is_color
 
 if TYPE_CHECKING:
@@ -37,18 +37,6 @@ def read(
             query[key] = None
     if query:
         fetch_balances(store, tuple(query), balances)
-
-
-def undo(
-    journal: list[tuple[BalanceKey, int | None]], size: int, balances: dict[BalanceKey, int]
-) -> None:
-    """Put back the balances that changed since the journal was of a size."""
-    while len(journal) > size:
-        key, old = journal.pop()
-        if old is None:
-            del balances[key]
-        else:
-            balances[key] = old
 
 
 NAMES: dict[str, object] = {
