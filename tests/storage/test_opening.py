@@ -18,6 +18,7 @@ from numscript.diagnostics import Kind, StorageError
 from numscript.ledger import Ledger, Posting
 from numscript.storage import Volume, hide_password, open_storage, tables
 from numscript.storage.memory import MemoryStorage
+from tests.storage.backends import START
 
 SALE = [Posting("world", "a", 1, "USD/2")]
 
@@ -176,11 +177,14 @@ def test_an_older_schema_is_upgraded(
             whole = tables.migrations
             patch.setattr(tables, "migrations", partial(first, whole))
             old = open_storage(place)
-            Ledger(old, "main").post(SALE)
+            old.create_ledger("main", START)
             old.close()
         new = open_storage(place)
+        assert new.ledgers() == ["main"]
         ledger = Ledger(new, "main")
-        assert ledger.balances("a") == {"USD/2": 1}
+        ledger.post(SALE)
+        ledger.post(SALE)
+        assert ledger.balances("a") == {"USD/2": 2}
         assert ledger.verify() == []
         new.close()
     drop()

@@ -51,6 +51,8 @@ REVERTS = "com.formance.spec/state/reverts"
 """The metadata key by which a transaction names the one it takes back, as Formance does."""
 NONE_YET = Holding(0, 0, 0)
 BOTTOMLESS = Holding(0, 0, None)
+MAX_KEPT = 20_000
+"""The most accounts and volumes that are kept from one session to the next."""
 _ABSENT: Any = object()
 
 
@@ -58,6 +60,7 @@ class Books:
     """The books of one ledger during one session, with what was decided so far.
 
     now: the date of all that is decided; it never lies before that of the log's last line.
+    `carry_on` takes them into the next session, as long as nobody else moves the head between.
     """
 
     def __init__(self, session: Session, name: str, now: datetime) -> None:
@@ -67,6 +70,7 @@ class Books:
         self.now_text = write_instant(now)
         self.before = self.head = session.head
         self.problem: Exception | None = None
+        self.presumed = False
         self.holdings: dict[BalanceKey, Holding | None] = {}
         self.accounts: dict[str, AccountRow | None] = {}
         self.transactions: dict[int, Transaction | None] = {}
@@ -81,7 +85,22 @@ class Books:
         self.transaction_metadata: list[MetadataChange] = []
         self.journal: list[tuple[dict[Any, Any], Any, Any]] = []
 
+    def carry_on(self, session: Session, now: datetime) -> None:
+        """Go on in a session that begins where the last one ended."""
+        self.session = session
+        self.now = now
+        self.now_text = write_instant(now)
+        self.presumed = False
+
     # --- reading ---
+
+    def missing(self, wanted: Wanted) -> Wanted:
+        """What of a batch is not at hand, but for what is presumed to be new."""
+        return Wanted(
+            [key for key in wanted.volumes if key not in self.holdings],
+            [address for address in wanted.accounts if address not in self.accounts],
+            wanted.transactions,
+        )
 
     def take_over(self, wanted: Wanted, found: Found) -> None:
         """Keep what was found, and that there is nothing where nothing was found."""
@@ -160,12 +179,18 @@ class Books:
     def log_of_key(self, key: str) -> Log | None:
         """The line that was written under an idempotency key."""
         if key not in self.keys:
+            if not self.session.holds:
+                self.presumed = True
+                return None
             self.find(Wanted(keys=(key,)))
         return self.keys[key]
 
     def check_reference(self, reference: str) -> None:
         """Refuse a reference that another transaction has."""
         if reference not in self.references:
+            if not self.session.holds:
+                self.presumed = True
+                return
             self.find(Wanted(references=(reference,)))
         number = self.references[reference]
         if number is not None:
@@ -538,6 +563,13 @@ class Books:
         del self.logs[logs:]
         del self.account_metadata[accounts:]
         del self.transaction_metadata[transactions:]
+
+    def close(self) -> None:
+        """Keep for the next session what it may need again, and not too much of it."""
+        self.written()
+        self.transactions, self.references, self.keys = {}, {}, {}
+        if len(self.holdings) + len(self.accounts) > MAX_KEPT:
+            self.holdings, self.accounts, self.scales = {}, {}, set()
 
     def written(self) -> None:
         """Start anew behind what `changes` gave: it was appended to the session."""

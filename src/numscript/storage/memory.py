@@ -85,8 +85,11 @@ class MemoryStorage:
         return sorted(self._ledgers)
 
     @contextmanager
-    def write(self, ledger: str, wanted: Wanted = NOTHING) -> Iterator[Session]:
+    def write(
+        self, ledger: str, wanted: Wanted = NOTHING, known: Head | None = None
+    ) -> Iterator[Session]:
         """A session that holds the ledger."""
+        del known
         tables = self._tables(ledger)
         with tables.lock:
             yield MemorySession(tables, wanted)
@@ -126,6 +129,8 @@ def unknown_ledger(name: str, known: Sequence[str]) -> LedgerError:
 
 class MemorySession:
     """One session on the tables of a ledger."""
+
+    holds = True
 
     def __init__(self, tables: Tables, wanted: Wanted) -> None:
         self.tables = tables

@@ -74,6 +74,13 @@ def send(connection: Connection, steps: Sequence[Step]) -> list[list[tuple[Any, 
     return rows
 
 
+def is_readable(connection: Connection) -> bool:
+    """Whether the server sent something that nobody asked for."""
+    poll = select.poll()
+    poll.register(connection.pgconn.socket, select.POLLIN)
+    return bool(poll.poll(0))
+
+
 def _receive(
     connection: Connection, asked: Sequence[tuple[bytes, bool]]
 ) -> tuple[list[list[tuple[Any, ...]]], psycopg.Error | None]:

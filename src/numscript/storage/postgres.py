@@ -1,8 +1,10 @@
 """The storage on a Postgres server, through psycopg 3 and its pool.
 
-A commit takes two round trips: one begins, locks the ledger's head and reads all that was asked
-for behind that lock (each statement sees what was committed before it); the other writes all and
-commits. Both are pipelines of a constant number of statements, whatever the number of rows.
+A commit takes one round trip where the caller knows the ledger's head, and what it needs as of
+then: begin, move the head from the one that is known (or fail whole), write all, commit. Else it
+takes two: the first begins, locks the head and reads all that was asked for behind that lock (each
+statement sees what was committed before it). Both are pipelines of a constant number of
+statements, whatever the number of rows.
 """
 
 from __future__ import annotations
@@ -26,13 +28,14 @@ from numscript.runtime.store import BalanceKey, MetadataQuery, is_scale
 from numscript.storage import queries, tables
 from numscript.storage.filters import Query
 from numscript.storage.memory import unknown_ledger
-from numscript.storage.pipeline import Connection, Step, send
+from numscript.storage.pipeline import Connection, Step, is_readable, send
 from numscript.storage.protocol import (
     NOTHING,
     Account,
     Changes,
     Found,
     Head,
+    HeadMoved,
     Holding,
     Log,
     MetadataChange,
@@ -47,20 +50,30 @@ from numscript.storage.protocol import (
 )
 
 MAX_CONNECTIONS = 16
+FEW = 4
+"""Up to how many rows are listed in a statement, and not given as arrays."""
 CONNECT_TIMEOUT = 10
 """In seconds: how long to wait for a server, or for a connection to be free."""
 SETTLE_TIMEOUT = 10.0
 """In seconds: how long to ask what became of a commit whose connection was lost."""
 T = TypeVar("T")
+NOTHING_FOUND = Found({}, {}, {}, {}, {})
 
 READ_TRIES = 5
 IDLE = TransactionStatus.IDLE
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 HEAD = (
-    "SELECT last_transaction, last_log, last_hash, last_date FROM numscript_ledgers "
+    "SELECT last_transaction, last_log, last_hash, last_date, fence FROM numscript_ledgers "
     "WHERE ledger = %s"
 )
+MOVE_HEAD = (
+    "WITH moved AS (UPDATE numscript_ledgers SET last_transaction = %s, last_log = %s, "
+    "last_hash = %s, last_date = %s WHERE ledger = %s AND last_log = %s AND last_hash = %s "
+    "AND fence = %s RETURNING 1) SELECT 1 / count(*) FROM moved"
+)
+"""Moves the head from where it is known to be; from anywhere else it divides by zero, and so fails
+with all that is sent behind it."""
 COLUMNS_OF_VOLUMES = (
     "SELECT v.account, v.asset, v.color, v.input::text, v.output::text, v.floor::text "
     "FROM numscript_volumes v"
@@ -78,6 +91,7 @@ class PostgresStorage:
     def __init__(self, url: str) -> None:
         self._url = url
         self.url = _without_password(url)
+        self._fences: dict[str, int] = {}
         self._prepare()
         self._connections = ConnectionPool(
             url,
@@ -221,10 +235,18 @@ class PostgresStorage:
         self._connections.putconn(connection)
 
     @contextmanager
-    def write(self, ledger: str, wanted: Wanted = NOTHING) -> Iterator[Session]:
-        """A session that holds the ledger's head."""
+    def write(
+        self, ledger: str, wanted: Wanted = NOTHING, known: Head | None = None
+    ) -> Iterator[Session]:
+        """A session that holds the ledger's head, or goes on from one that is known."""
+        fence = self._fences.get(ledger)
         with translated(), self._connection() as connection:
-            yield PostgresSession(self, connection, ledger, wanted, writes=True)
+            session = PostgresSession(self, connection, ledger)
+            if known is None or fence is None:
+                self._fences[ledger] = session.lock(wanted)
+            else:
+                session.go_on(known, fence, wanted)
+            yield session
 
     @contextmanager
     def read(self, ledger: str, wanted: Wanted = NOTHING) -> Iterator[Session]:
@@ -232,8 +254,9 @@ class PostgresStorage:
         with final(), translated(), ExitStack() as stack:
             for attempt in range(READ_TRIES):
                 connection = stack.enter_context(self._connection())
+                session = PostgresSession(self, connection, ledger)
                 try:
-                    session = PostgresSession(self, connection, ledger, wanted, writes=False)
+                    session.look(wanted)
                     break
                 except (psycopg.OperationalError, sql_errors.InvalidSqlStatementName):
                     # Nothing was given to anybody yet: another connection may do.
@@ -245,9 +268,10 @@ class PostgresStorage:
     def settle(self, ledger: str, log: int, writer: str, problem: Exception) -> None:
         """Find out what became of a commit whose connection was lost.
 
-        Whoever committed holds the head until it is over, so behind that lock the log tells. Comes
-        back if it was committed; raises TryAgain if it was not, and can be done again;
-        StorageError (OutcomeUnknown) if the server stays away.
+        Whoever committed holds the head until it is over, so behind that lock the log tells. What
+        the server may still have to read fails, since the fence is another by then. Comes back if
+        it was committed; raises TryAgain if it was not, and can be done again; StorageError
+        (OutcomeUnknown) if the server stays away.
         """
         end = time.monotonic() + SETTLE_TIMEOUT
         while time.monotonic() < end:
@@ -258,7 +282,10 @@ class PostgresStorage:
                     left = max(1, int((end - time.monotonic()) * 1000))
                     connection.execute(f"SET statement_timeout = {left}".encode())
                     with connection.transaction():
-                        connection.execute(f"{HEAD} FOR UPDATE".encode(), (ledger,))
+                        connection.execute(
+                            "UPDATE numscript_ledgers SET fence = fence + 1 WHERE ledger = %s",
+                            (ledger,),
+                        )
                         row = connection.execute(
                             "SELECT writer FROM numscript_logs WHERE ledger = %s AND id = %s",
                             (ledger, log),
@@ -298,6 +325,8 @@ def translated() -> Iterator[None]:
         yield
     except (sql_errors.SerializationFailure, sql_errors.DeadlockDetected) as problem:
         raise TryAgain from problem
+    except sql_errors.DivisionByZero as problem:
+        raise HeadMoved from problem
     except sql_errors.CheckViolation as problem:
         raise StorageError.of(errors.BrokenBound(reason=_first_line(problem))) from problem
     except (sql_errors.QueryCanceled, sql_errors.LockNotAvailable) as problem:
@@ -322,37 +351,53 @@ def _first_line(problem: BaseException) -> str:
 class PostgresSession:
     """One transaction of the server on one ledger."""
 
-    def __init__(
-        self,
-        storage: PostgresStorage,
-        connection: Connection,
-        ledger: str,
-        wanted: Wanted,
-        *,
-        writes: bool,
-    ) -> None:
+    head: Head
+    found = NOTHING_FOUND
+    holds = True
+    fence = 0
+
+    def __init__(self, storage: PostgresStorage, connection: Connection, ledger: str) -> None:
         self.storage = storage
         self.connection = connection
         self.ledger = ledger
-        self.writer = uuid4().hex
+        self.writer = ""
         self.steps: list[Step] = []
         self.last_log = 0
-        reads = self._reads(wanted)
-        if writes:
-            steps: list[Step] = [(BEGIN, ()), (f"{HEAD} FOR UPDATE", (ledger,))]
-        else:
-            steps = [(BEGIN_READING, ()), (HEAD, (ledger,))]
-        if storage.plans and not writes:
+
+    def lock(self, wanted: Wanted) -> int:
+        """Begin to write, behind the head's lock; gives the fence."""
+        return self._open([(BEGIN, ()), (f"{HEAD} FOR UPDATE", (self.ledger,))], wanted)
+
+    def look(self, wanted: Wanted) -> None:
+        """Begin to read."""
+        steps: list[Step] = [(BEGIN_READING, ()), (HEAD, (self.ledger,))]
+        if self.storage.plans:
             # Queries are planned for what they ask.
             steps.insert(1, ("SET LOCAL plan_cache_mode = force_custom_plan", ()))
-        answers = self._send([*steps, *reads])[len(steps) - 1 :]
-        head, *rows = answers
+        self._open(steps, wanted)
+
+    def go_on(self, known: Head, fence: int, wanted: Wanted) -> None:
+        """Begin from a head that is known, without asking. What is read is newer than that."""
+        if is_readable(self.connection):
+            # Nobody asked, so the server said goodbye: better known before anything is sent.
+            self.connection.close()
+            raise TryAgain
+        self.holds = False
+        self.head = known
+        self.fence = fence
+        if wanted is not NOTHING:
+            self.found = self.find(wanted)
+
+    def _open(self, steps: list[Step], wanted: Wanted) -> int:
+        """Begin, read the head and what is wanted; gives the fence."""
+        head, *rows = self._send([*steps, *self._reads(wanted)])[len(steps) - 1 :]
         if not head:
             known = self._send([("SELECT ledger FROM numscript_ledgers", ())])[0]
-            raise unknown_ledger(ledger, [name for (name,) in known])
-        ((transaction, log, hash_, date),) = head
+            raise unknown_ledger(self.ledger, [name for (name,) in known])
+        ((transaction, log, hash_, date, self.fence),) = head
         self.head = Head(transaction, log, hash_, tables.instant_or_none(date))
         self.found = self._found(wanted, rows)
+        return self.fence
 
     def _send(self, steps: Sequence[Step]) -> list[list[Any]]:
         """Send statements in one round trip; the rows of each."""
@@ -441,7 +486,10 @@ class PostgresSession:
         """Keep a batch until the next one, or the commit, sends it."""
         if self.steps:
             self._send(self.steps)
+        self.writer = self.writer or uuid4().hex
         self.steps = self._writes(changes)
+        if not self.last_log and not self.holds:
+            self.steps.insert(0, (BEGIN, ()))
         self.last_log = changes.head.log
 
     def commit(self) -> None:
@@ -458,15 +506,13 @@ class PostgresSession:
 
     def _writes(self, changes: Changes) -> list[Step]:
         """The statements of a batch."""
-        ledger, head = self.ledger, changes.head
-        move = (
-            "UPDATE numscript_ledgers SET last_transaction = %s, last_log = %s, "
-            "last_hash = %s, last_date = %s WHERE ledger = %s"
-        )
+        ledger, head, before = self.ledger, changes.head, changes.before
+        date = tables.micros_or_none(head.date)
         steps: list[Step] = [
             (
-                move,
-                (head.transaction, head.log, head.hash, tables.micros_or_none(head.date), ledger),
+                MOVE_HEAD,
+                (head.transaction, head.log, head.hash, date, ledger, before.log, before.hash,
+                 self.fence),
             ),
             _insert(
                 "logs",
@@ -552,15 +598,13 @@ class PostgresSession:
             types = "text text text numeric numeric numeric"
             steps.append(_insert("volumes", types, self.ledger, new))
         if changed:
+            text, values = _source("text text text numeric numeric numeric", changed)
             text = (
-                "UPDATE numscript_volumes v SET input = v.input + u.input::numeric, "
-                "output = v.output + u.output::numeric, floor = u.floor::numeric "
-                "FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], "
-                "%s::text[]) AS u (account, asset, color, input, output, floor) "
-                "WHERE v.ledger = %s AND v.account = u.account AND v.asset = u.asset "
-                "AND v.color = u.color"
+                "UPDATE numscript_volumes v SET input = v.input + u.c3::numeric, "
+                f"output = v.output + u.c4::numeric, floor = u.c5::numeric FROM {text} "
+                "WHERE v.ledger = %s AND v.account = u.c0 AND v.asset = u.c1 AND v.color = u.c2"
             )
-            steps.append((text, (*_columns(changed, 6), self.ledger)))
+            steps.append((text, (*values, self.ledger)))
         return steps
 
     def _write_history(
@@ -650,28 +694,45 @@ def _insert(
     table: str, types: str, ledger: str, rows: Sequence[Sequence[object]], *last: object
 ) -> Step:
     """The statement that inserts rows into a table: the ledger, the rows' columns, what is last."""
-    text, width = _insert_text(table, types, len(last))
-    return text, (ledger, *last, *_columns(rows, width))
+    source, values = _source(types, rows)
+    return _insert_text(table, types, source, len(last)), (ledger, *last, *values)
 
 
 @cache
-def _insert_text(table: str, types: str, last: int) -> tuple[str, int]:
-    """The text of that statement, and the width of its rows.
-
-    Amounts travel as text, and are numbers only on the server.
-    """
-    names = types.split()
-    arrays = ", ".join("%s::text[]" if name == "numeric" else f"%s::{name}[]" for name in names)
-    columns = ", ".join(f"c{at}" for at in range(len(names)))
+def _insert_text(table: str, types: str, source: str, last: int) -> str:
     picked = ", ".join(
-        f"u.c{at}::numeric" if name == "numeric" else f"u.c{at}" for at, name in enumerate(names)
+        f"u.c{at}::numeric" if name == "numeric" else f"u.c{at}"
+        for at, name in enumerate(types.split())
     )
     tail = ", %s::text" * last
-    text = (
-        f"INSERT INTO numscript_{table} SELECT %s::text, {picked}{tail} "
-        f"FROM unnest({arrays}) AS u ({columns})"
-    )
-    return text, len(names)
+    return f"INSERT INTO numscript_{table} SELECT %s::text, {picked}{tail} FROM {source}"
+
+
+def _source(types: str, rows: Sequence[Sequence[object]]) -> tuple[str, Sequence[object]]:
+    """Rows as a table `u` with the columns `c0`, `c1`..., and its parameters.
+
+    A few are listed, which is faster; many are arrays, so that the statement is the same for any
+    number.
+    """
+    count = len(rows)
+    if 0 < count <= FEW:
+        return _source_text(types, count), [value for row in rows for value in row]
+    return _source_text(types, 0), _columns(rows, types.count(" ") + 1)
+
+
+@cache
+def _source_text(types: str, count: int) -> str:
+    """The text of a table of so many rows, or of arrays (0).
+
+    Amounts travel as text in arrays, and are numbers only on the server.
+    """
+    names = types.split()
+    columns = ", ".join(f"c{at}" for at in range(len(names)))
+    if count:
+        row = ", ".join(f"%s::{name}" for name in names)
+        return f"(VALUES {', '.join([f'({row})'] * count)}) AS u ({columns})"
+    arrays = ", ".join("%s::text[]" if name == "numeric" else f"%s::{name}[]" for name in names)
+    return f"unnest({arrays}) AS u ({columns})"
 
 
 def _holding(row: Sequence[Any]) -> Holding:

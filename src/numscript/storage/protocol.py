@@ -242,6 +242,8 @@ class Session(Protocol):
     """The ledger's end; no other session can move it while this one may write."""
     found: Found
     """What was asked for when the session was opened."""
+    holds: bool
+    """Whether it holds the head; else only its commit proves that what it read was true."""
 
     def get_balances(self, query: Sequence[BalanceKey]) -> Mapping[BalanceKey, int]:
         """The balances asked for; one that is left out counts as zero."""
@@ -291,10 +293,14 @@ class Storage(Protocol):
         """The names of all ledgers, in order."""
         ...
 
-    def write(self, ledger: str, wanted: Wanted = NOTHING) -> AbstractContextManager[Session]:
+    def write(
+        self, ledger: str, wanted: Wanted = NOTHING, known: Head | None = None
+    ) -> AbstractContextManager[Session]:
         """A session that holds the ledger's head, and what was asked for, read behind that lock.
 
-        Raises LedgerError (unknown ledger) and StorageError; TryAgain where the database asks
+        known: the end of the ledger as the caller saw it last. A distant storage may go on from
+        there without asking or holding anything; then the commit raises HeadMoved if the ledger's
+        end is another by now. Raises LedgerError (unknown ledger) and StorageError; TryAgain where the database asks
         for the whole to be done again.
         """
         ...
@@ -310,6 +316,10 @@ class Storage(Protocol):
 
 class TryAgain(Exception):  # noqa: N818 - no error: the ledger does the same again
     """The database gave up one of two sessions that were in each other's way, and it was this."""
+
+
+class HeadMoved(TryAgain):
+    """The ledger's end was not the one that a session went on from, so nothing was written."""
 
 
 def moves_of(transaction: Transaction) -> list[Move]:

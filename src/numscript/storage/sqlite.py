@@ -212,8 +212,11 @@ class SQLiteStorage:
             return [row[0] for row in rows]
 
     @contextmanager
-    def write(self, ledger: str, wanted: Wanted = NOTHING) -> Iterator[Session]:
+    def write(
+        self, ledger: str, wanted: Wanted = NOTHING, known: Head | None = None
+    ) -> Iterator[Session]:
         """A session that holds the file for writing."""
+        del known
         with self._translated(), self._writing:
             self._check_open()
             self._begin()
@@ -287,6 +290,8 @@ def _is_busy(problem: Exception) -> bool:
 
 class SQLiteSession:
     """One transaction of the file on one ledger."""
+
+    holds = True
 
     def __init__(self, connection: sqlite3.Connection, ledger: str, wanted: Wanted) -> None:
         self.connection = connection

@@ -32,7 +32,8 @@ class Dialect(NamedTuple):
 
     name: a text column that sorts by its characters; amount: a column of whole numbers of any
     size; balance: more columns of a volume; floor: the condition that guards it; shape: what stands
-    behind a table; sorted_balance: what a balance is indexed by.
+    behind a table; sorted_balance: what a balance is indexed by; fence: what adds the number that
+    tells commits apart which may still be under way, where there can be such.
     """
 
     name: str
@@ -41,23 +42,25 @@ class Dialect(NamedTuple):
     floor: str
     shape: str
     sorted_balance: str
+    fence: str
 
 
 POSTGRES = Dialect(
     'TEXT COLLATE "C"', "NUMERIC", "", "floor IS NULL OR input - output >= floor", "",
     "(input - output)",
+    "ALTER TABLE numscript_ledgers ADD COLUMN fence BIGINT NOT NULL DEFAULT 0",
 )  # fmt: skip
 COCKROACH = POSTGRES._replace(name="TEXT")
 """Sorts by characters of itself, and need not know the collation's name."""
 SQLITE = Dialect(
     "TEXT", "TEXT", "balance TEXT NOT NULL,", "floor IS NULL OR balance >= floor",
-    " WITHOUT ROWID", "balance",
+    " WITHOUT ROWID", "balance", "",
 )  # fmt: skip
 
 
 def migrations(dialect: Dialect) -> list[list[str]]:
     """The statements of each migration, the first making version 1."""
-    return [_tables(dialect), _indexes(dialect)]
+    return [_tables(dialect), _indexes(dialect), [dialect.fence] if dialect.fence else []]
 
 
 def _tables(dialect: Dialect) -> list[str]:
