@@ -7,7 +7,7 @@ that are committed with it. `changes` is what has to be written in the end.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from json.encoder import encode_basestring as quote
 from typing import Any, cast
@@ -269,30 +269,15 @@ class Books:
         """Keep plain postings, if their sources have what they give."""
         if request.reference is not None:
             self.check_reference(request.reference)
-        postings = cast("tuple[Posting, ...]", request.postings)
-        if not request.force:
-            self.check_funds(postings)
         return self.add_transaction(
-            postings,
+            cast("tuple[Posting, ...]", request.postings),
             request.metadata,
             request.account_metadata,
             request.reference,
             cast("datetime | None", request.timestamp) or self.now,
             (request.idempotency_key, digest_),
+            bounded=not request.force,
         )
-
-    def check_funds(self, postings: Sequence[Posting]) -> None:
-        """Refuse a posting of more than its source has by then; `@world` has no end."""
-        self.load_holdings(postings)
-        balances: dict[BalanceKey, int] = {}
-        for source, destination, amount, asset, color in postings:
-            key = (source, asset, color)
-            available = balances[key] if key in balances else self.balance(key)
-            if amount > available and source != WORLD and amount:
-                raise _insufficient(key, amount, available)
-            balances[key] = available - amount
-            key = (destination, asset, color)
-            balances[key] = (balances[key] if key in balances else self.balance(key)) + amount
 
     def revert(self, request: Revert, digest_: str | None) -> Transaction:
         """Post a transaction backwards.
@@ -375,66 +360,61 @@ class Books:
         timestamp: datetime,
         claim: tuple[str | None, str | None],
         reverted: Transaction | None = None,
+        *,
+        bounded: bool = False,
     ) -> Transaction:
-        """Write a transaction into the books, whatever it does to balances, and its line."""
-        self.load_holdings(postings)
-        number = self.head.transaction + 1
-        now = self.now
-        volumes = self.move(postings)
+        """Write a transaction into the books, and its line.
+
+        bounded: refuse a posting of more than its source has by then; `@world` has no end.
+        """
+        volumes = self.move(postings, bounded=bounded)
+        head, now = self.head, self.now
+        number = head[0] + 1
         reverts = None if reverted is None else reverted.id
         transaction = Transaction(
             number, postings, metadata, reference, timestamp, now, now, None, None, reverts, volumes
         )
-        same = timestamp is now
         row = chain.write_transaction(
             number, postings, metadata, reference,
-            self.now_text if same else write_instant(timestamp),
+            self.now_text if timestamp is now else write_instant(timestamp),
         )  # fmt: skip
         if reverted is None:
             accounts = chain.write_account_metadata(account_metadata)
             data = f'{{"accountMetadata":{accounts},"transaction":{row}}}'
-            self.add_log(chain.NEW_TRANSACTION, data, claim)
+            self.add_log(chain.NEW_TRANSACTION, data, claim, number)
         else:
             data = f'{{"revertedTransactionID":{reverts},"transaction":{row}}}'
-            self.add_log(chain.REVERTED_TRANSACTION, data, claim)
+            self.add_log(chain.REVERTED_TRANSACTION, data, claim, number)
             self.put(
                 self.transactions,
                 reverted.id,
                 reverted._replace(reverted_at=now, reverted_by=number, updated_at=now),
             )
             self.change(self.changed_transactions, reverted.id)
-        _, line, hash_, date = self.head
-        self.head = Head(number, line, hash_, date)
         self.put(self.transactions, number, transaction)
         if reference is not None:
             self.put(self.references, reference, number)
-        for key, value in metadata.items():
-            self.transaction_metadata.append(MetadataChange(number, key, value, self.head.log, now))
+        if metadata:
+            line = self.head.log
+            self.transaction_metadata += [
+                MetadataChange(number, key, value, line, now) for key, value in metadata.items()
+            ]
         self.use_accounts(volumes, timestamp)
         for address, items in account_metadata.items():
             self.merge_account_metadata(address, items, timestamp)
         return transaction
 
-    def move(self, postings: Sequence[Posting]) -> dict[BalanceKey, Volume]:
+    def move(self, postings: Sequence[Posting], *, bounded: bool) -> dict[BalanceKey, Volume]:
         """Post to the volumes; gives those of the accounts concerned, as they are now."""
+        try:
+            after = self.sum_up(postings, bounded=bounded)
+        except KeyError:
+            self.load_holdings(postings)
+            after = self.sum_up(postings, bounded=bounded)
         holdings, touched, journal = self.holdings, self.touched, self.journal
-        after: dict[BalanceKey, list[int]] = {}
-        for source, destination, amount, asset, color in postings:
-            key = (source, asset, color)
-            row = after.get(key)
-            if row is None:
-                row = after[key] = [*(holdings[key] or NONE_YET)[:2], 0]
-            row[1] += amount
-            row[2] = 1
-            key = (destination, asset, color)
-            row = after.get(key)
-            if row is None:
-                row = after[key] = [*(holdings[key] or NONE_YET)[:2], 0]
-            row[0] += amount
         volumes: dict[BalanceKey, Volume] = {}
-        for key, (input_, output, gave) in after.items():
-            old = holdings[key]
-            floor = (old or (BOTTOMLESS if key[0] == WORLD else NONE_YET))[2]
+        for key, (input_, output, gave, old) in after.items():
+            floor = (BOTTOMLESS if key[0] == WORLD else NONE_YET)[2] if old is None else old[2]
             if gave and floor is not None:
                 floor = min(0, input_ - output)
             if key not in touched:
@@ -445,10 +425,41 @@ class Books:
             volumes[key] = Volume(input_, output)
         return volumes
 
-    def use_accounts(self, keys: Iterable[BalanceKey], timestamp: datetime) -> None:
+    def sum_up(
+        self, postings: Sequence[Posting], *, bounded: bool
+    ) -> dict[BalanceKey, tuple[int, int, bool, Holding | None]]:
+        """What postings make of each balance: input, output, whether it gave, what was before.
+
+        Raises KeyError where a balance is not at hand, LedgerError where it does not suffice.
+        """
+        holdings = self.holdings
+        after: dict[BalanceKey, tuple[int, int, bool, Holding | None]] = {}
+        for source, destination, amount, asset, color in postings:
+            key = (source, asset, color)
+            if key in after:
+                input_, output, _, old = after[key]
+            else:
+                old = holdings[key]
+                input_, output, _ = old or NONE_YET
+            if bounded and amount > input_ - output and source != WORLD and amount:
+                raise _insufficient(key, amount, input_ - output)
+            after[key] = (input_, output + amount, True, old)
+            key = (destination, asset, color)
+            if key in after:
+                input_, output, gave, old = after[key]
+                after[key] = (input_ + amount, output, gave, old)
+            else:
+                old = holdings[key]
+                input_, output, _ = old or NONE_YET
+                after[key] = (input_ + amount, output, False, old)
+        return after
+
+    def use_accounts(self, keys: Collection[BalanceKey], timestamp: datetime) -> None:
         """Note that accounts were used at a time."""
+        accounts = self.accounts
+        self.load_accounts([key[0] for key in keys])
         for address, _, _ in keys:
-            row = self.accounts[address]
+            row = accounts[address]
             if row is None:
                 row = AccountRow(address, {}, timestamp, self.now, self.now)
             elif timestamp < row.first_usage:
@@ -516,16 +527,19 @@ class Books:
         ]
         return log
 
-    def add_log(self, type_: str, data: str, claim: tuple[str | None, str | None]) -> Log:
-        """Write a line of the log."""
-        number = self.head.log + 1
-        text = chain.line_text(number, type_, self.now_text, data, *claim)
-        hash_ = chain.chain(self.head.hash, text)
-        log = Log(number, type_, self.now, data, *claim, hash_)
+    def add_log(
+        self, type_: str, data: str, claim: tuple[str | None, str | None], transaction: int = 0
+    ) -> Log:
+        """Write a line of the log; `transaction` is the id of the new one, if there is one."""
+        last, number, hash_, _ = self.head
+        number += 1
+        key, digest_ = claim
+        hash_ = chain.chain(hash_, chain.line_text(number, type_, self.now_text, data, key, digest_))
+        log = Log(number, type_, self.now, data, key, digest_, hash_)
         self.logs.append(log)
-        self.head = Head(self.head.transaction, number, hash_, self.now)
-        if claim[0] is not None:
-            self.put(self.keys, claim[0], log)
+        self.head = Head(transaction or last, number, hash_, self.now)
+        if key is not None:
+            self.put(self.keys, key, log)
         return log
 
     # --- going back ---
