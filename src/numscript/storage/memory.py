@@ -275,10 +275,9 @@ class MemorySession:
         volumes: dict[BalanceKey, Volume] = {}
         for row in self.tables.transactions:
             if (row.timestamp if moment.effective else row.inserted_at) <= moment.at:
-                for move in moves_of(row):
-                    key = (move.account, move.asset, move.color)
+                for key, (_, input_, output) in moves_of(row.postings).items():
                     before = volumes.get(key, Volume(0, 0))
-                    volumes[key] = Volume(before.input + move.input, before.output + move.output)
+                    volumes[key] = Volume(before.input + input_, before.output + output)
         return volumes
 
     def _all_accounts(self, moment: Moment | None) -> dict[str, Account]:

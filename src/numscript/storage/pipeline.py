@@ -59,7 +59,7 @@ def send(connection: Connection, steps: Sequence[Step]) -> list[list[tuple[Any, 
             new = name not in connection.prepared and all(name != known for known, _ in asked)
             if new:
                 connection_.send_prepare(name, statement)
-            connection_.send_query_prepared(name, [_parameter(value) for value in values])
+            connection_.send_query_prepared(name, list(map(_parameter, values)))
             asked.append((name, new))
         connection_.pipeline_sync()
         rows, problem = _receive(connection, asked)
@@ -151,12 +151,14 @@ def _rows(result: Any) -> list[tuple[Any, ...]]:
     return rows
 
 
-def _parameter(value: object) -> bytes | None:
+def _parameter(value: Any) -> bytes | None:
     """A parameter as text."""
+    if type(value) is str:
+        return value.encode()
     if value is None:
         return None
     if not isinstance(value, list):
-        return str(value).encode()
+        return b"%d" % value
     try:
         joined = '","'.join(value)
         if "\\" in joined or joined.count('"') != 2 * len(value) - 2 or not value:

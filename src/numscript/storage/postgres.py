@@ -46,7 +46,6 @@ from numscript.storage.protocol import (
     Wanted,
     balances_of,
     metadata_of,
-    moves_of,
 )
 
 MAX_CONNECTIONS = 16
@@ -560,13 +559,6 @@ class PostgresSession:
     def _write_transactions(self, changes: Changes) -> list[Step]:
         """New transactions, and what each did to balances."""
         rows = [tables.write_transaction(row) for row in changes.transactions]
-        moves = []
-        for transaction, row in zip(changes.transactions, rows, strict=True):
-            moves += [
-                (m.account, m.asset, m.color, row[0], m.role, str(m.input), str(m.output),
-                 row[4], row[5])
-                for m in moves_of(transaction)
-            ]  # fmt: skip
         types = "bigint text text text bigint bigint bigint bigint bigint bigint text"
         return [
             _insert("transactions", types, self.ledger, rows),
@@ -574,7 +566,7 @@ class PostgresSession:
                 "moves",
                 "text text text bigint smallint numeric numeric bigint bigint",
                 self.ledger,
-                moves,
+                tables.write_moves(changes.transactions, rows),
             ),
         ]
 

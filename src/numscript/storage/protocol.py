@@ -217,21 +217,6 @@ class Changes(NamedTuple):
     transaction_metadata: Sequence[MetadataChange]
 
 
-class Move(NamedTuple):
-    """What a transaction did to one balance, and the volume it left.
-
-    role: 1 where the account gave, 2 where it received, 3 for both.
-    """
-
-    account: str
-    asset: str
-    color: str
-    role: int
-    input: int
-    output: int
-    after: Volume
-
-
 class Session(Protocol):
     """One transaction of a storage on one ledger. It is also a store that scripts can read.
 
@@ -322,21 +307,20 @@ class HeadMoved(TryAgain):
     """The ledger's end was not the one that a session went on from, so nothing was written."""
 
 
-def moves_of(transaction: Transaction) -> list[Move]:
-    """What a transaction did to each balance, in the order of its postings."""
-    sums: dict[BalanceKey, list[int]] = {}
-    for source, destination, amount, asset, color in transaction.postings:
-        given = sums.setdefault((source, asset, color), [0, 0, 0])
-        given[0] |= 1
-        given[2] += amount
-        received = sums.setdefault((destination, asset, color), [0, 0, 0])
-        received[0] |= 2
-        received[1] += amount
-    volumes = transaction.volumes
-    return [
-        Move(*key, role, received, given, volumes[key])
-        for key, (role, received, given) in sums.items()
-    ]
+def moves_of(postings: Iterable[Posting]) -> dict[BalanceKey, tuple[int, int, int]]:
+    """What postings do to each balance, in their order: role, input, output.
+
+    The role is 1 where the account gave, 2 where it received, 3 for both.
+    """
+    moves: dict[BalanceKey, tuple[int, int, int]] = {}
+    for source, destination, amount, asset, color in postings:
+        key = (source, asset, color)
+        role, input_, output = moves.get(key, (0, 0, 0))
+        moves[key] = (role | 1, input_, output + amount)
+        key = (destination, asset, color)
+        role, input_, output = moves.get(key, (0, 0, 0))
+        moves[key] = (role | 2, input_ + amount, output)
+    return moves
 
 
 def balances_of(session: Session, query: Sequence[BalanceKey]) -> dict[BalanceKey, int]:

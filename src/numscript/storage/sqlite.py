@@ -38,7 +38,6 @@ from numscript.storage.protocol import (
     Wanted,
     balances_of,
     metadata_of,
-    moves_of,
 )
 
 if TYPE_CHECKING:
@@ -384,9 +383,10 @@ class SQLiteSession:
             "INSERT INTO numscript_logs VALUES (?, ?, ?, ?, ?, ?, ?, ?, '')",
             [(ledger, *tables.write_log(log)) for log in changes.logs],
         )
+        new_rows = [tables.write_transaction(row) for row in changes.transactions]
         many(
             "INSERT INTO numscript_transactions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [(ledger, *tables.write_transaction(row)) for row in changes.transactions],
+            [(ledger, *row) for row in new_rows],
         )
         many(
             "UPDATE numscript_transactions SET metadata = ?, updated_at = ?, reverted_at = ?, "
@@ -397,15 +397,10 @@ class SQLiteSession:
                 for row in changes.changed
             ],
         )  # fmt: skip
-        moves = []
-        for row in changes.transactions:
-            dates = (tables.to_micros(row.timestamp), tables.to_micros(row.inserted_at))
-            moves += [
-                (ledger, m.account, m.asset, m.color, row.id, m.role, str(m.input), str(m.output),
-                 *dates)
-                for m in moves_of(row)
-            ]  # fmt: skip
-        many("INSERT INTO numscript_moves VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", moves)
+        many(
+            "INSERT INTO numscript_moves VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [(ledger, *row) for row in tables.write_moves(changes.transactions, new_rows)],
+        )
         self._append_holdings(changes.holdings)
         many(
             "INSERT INTO numscript_accounts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "

@@ -19,6 +19,7 @@ from numscript.storage.protocol import (
     MetadataChange,
     Transaction,
     Volume,
+    moves_of,
 )
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -165,9 +166,8 @@ def instant_or_none(micros: int | None) -> datetime | None:
     return None if micros is None else from_micros(micros)
 
 
-def write_json(value: object) -> str:
-    """A value as compact JSON."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+write_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+"""A value as compact JSON."""
 
 
 LOG_COLUMNS = "id, type, date, data, idempotency_key, idempotency_hash, hash"
@@ -209,20 +209,42 @@ def read_transaction(row: Sequence[Any]) -> Transaction:
 
 
 def write_transaction(transaction: Transaction) -> tuple[object, ...]:
-    """The row of a transaction."""
+    """The row of a transaction. Names of accounts and assets have nothing to escape."""
+    (id_, postings, metadata, reference, timestamp, inserted_at, updated_at, reverted_at,
+     reverted_by, reverts, volumes, _) = transaction  # fmt: skip
+    micros = to_micros(inserted_at)
+    posted = [
+        f'["{source}","{destination}",{amount},"{asset}","{color}"]'
+        for source, destination, amount, asset, color in postings
+    ]
+    after = [
+        f'["{account}","{asset}","{color}",{input_},{output}]'
+        for (account, asset, color), (input_, output) in volumes.items()
+    ]
     return (
-        transaction.id,
-        write_json(transaction.postings),
-        write_json(transaction.metadata) if transaction.metadata else "{}",
-        transaction.reference,
-        to_micros(transaction.timestamp),
-        to_micros(transaction.inserted_at),
-        to_micros(transaction.updated_at),
-        micros_or_none(transaction.reverted_at),
-        transaction.reverted_by,
-        transaction.reverts,
-        write_json([(*key, *volume) for key, volume in transaction.volumes.items()]),
+        id_,
+        f"[{','.join(posted)}]",
+        write_json(metadata) if metadata else "{}",
+        reference,
+        micros if timestamp is inserted_at else to_micros(timestamp),
+        micros,
+        micros if updated_at is inserted_at else to_micros(updated_at),
+        micros_or_none(reverted_at),
+        reverted_by,
+        reverts,
+        f"[{','.join(after)}]",
     )
+
+
+def write_moves(
+    transactions: Sequence[Transaction], rows: Sequence[Sequence[Any]]
+) -> list[tuple[object, ...]]:
+    """The rows of what transactions did to balances; `rows` are those of the transactions."""
+    return [
+        (*key, row[0], role, str(input_), str(output), row[4], row[5])
+        for transaction, row in zip(transactions, rows, strict=True)
+        for key, (role, input_, output) in moves_of(transaction.postings).items()
+    ]
 
 
 def read_account(row: Sequence[Any]) -> AccountRow:
