@@ -71,6 +71,7 @@ class Books:
         self.before = self.head = session.head
         self.problem: Exception | None = None
         self.presumed = False
+        self.sent = False
         self.holdings: dict[BalanceKey, Holding | None] = {}
         self.accounts: dict[str, AccountRow | None] = {}
         self.transactions: dict[int, Transaction | None] = {}
@@ -90,7 +91,7 @@ class Books:
         self.session = session
         self.now = now
         self.now_text = write_instant(now)
-        self.presumed = False
+        self.presumed = self.sent = False
 
     # --- reading ---
 
@@ -592,6 +593,16 @@ class Books:
             table.clear()
         self.logs, self.account_metadata, self.transaction_metadata = [], [], []
         self.journal.clear()
+
+    def send(self) -> bool:
+        """Give the session what was decided; whether there was anything."""
+        changes = self.changes()
+        if changes is None:
+            return False
+        self.session.append(changes)
+        self.written()
+        self.sent = True
+        return True
 
     def changes(self) -> Changes | None:
         """All that was decided, to be written; None if nothing was."""

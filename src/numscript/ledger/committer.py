@@ -29,6 +29,10 @@ MAX_TRIES = 12
 """How often a session is done again because the database gave it up."""
 LONGEST_PAUSE = 0.2
 """In seconds: the longest pause before trying again."""
+MANY = 200
+"""From how many requests on a bulk is sent in parts."""
+PARTS = 4
+"""How many parts those are: so the number of statements is the same for any bulk."""
 MAX_CAUTION = 64
 """The most commits that lock first after another process was found to write."""
 
@@ -59,13 +63,19 @@ class Waiting:
         self.leads = False
         self.wake: Any = None
 
-    def decide(self, books: Books) -> None:
-        """Decide the requests one after the other; errors are kept among the results."""
-        mark = books.mark()
+    def decide(self, books: Books, part: int = 0) -> bool:
+        """Decide the requests one after the other; errors are kept among the results.
+
+        part: after how many of them the session is given what was decided; 0 for none. Gives
+        whether the session can be committed: not if it was given what has to be undone.
+        """
+        mark, sent = books.mark(), False
         results: list[Any] = []
         self.results = results
         failed = -1
         for at, request in enumerate(self.requests):
+            if part and at and at % part == 0 and (failed < 0 or not self.atomic):
+                sent = books.send() or sent
             if failed >= 0 and not self.go_on:
                 results.append(_not_run(failed))
                 continue
@@ -79,10 +89,13 @@ class Waiting:
                 results.append(error)
                 failed = at if failed < 0 else failed
         if failed >= 0 and self.atomic:
-            books.undo(mark)
+            if not sent:
+                books.undo(mark)
             self.results = [
                 item if isinstance(item, NumscriptError) else _not_run(failed) for item in results
             ]
+            return not sent
+        return True
 
 
 def _not_run(failed: int) -> NumscriptError:
@@ -212,11 +225,11 @@ class Committer:
                     books = self.open_books(session, now)
                     if wanted is not NOTHING:
                         books.take_over(wanted, session.found)
-                    self.decide(group, books)
+                    kept = self.decide(group, books)
             except TryAgain:
                 self.sleep(min(LONGEST_PAUSE, 0.001 * 2**attempt) * self.chance())
                 continue
-            self.keep(group, books)
+            self.finish(group, books if kept else None)
             return
         reason = f"other writers were in the way {MAX_TRIES} times"
         raise StorageError.of(errors.StorageUnavailable(reason=reason))
@@ -249,7 +262,7 @@ class Committer:
                 raise
             return False
         self.caution //= 2
-        self.keep(group, books)
+        self.finish(group, books)
         return True
 
     def open_books(self, session: Session, now: datetime) -> Books:
@@ -263,11 +276,14 @@ class Committer:
         books.carry_on(session, now)
         return books
 
-    def decide(self, group: list[Waiting], books: Books) -> None:
-        """Decide requests, and commit what came of them."""
-        for waiting in group:
-            waiting.decide(books)
-        changes = books.changes()
+    def decide(self, group: list[Waiting], books: Books) -> bool:
+        """Decide requests, and commit what came of them; whether the books can be kept."""
+        part = 0
+        if len(group) == 1 and self.storage.distant:
+            # The server works on the first part while the next is decided.
+            count = len(group[0].requests)
+            part = -(-count // PARTS) if count >= MANY else 0
+        good = all([waiting.decide(books, part) for waiting in group])
         if not books.session.holds:
             failed = any(
                 isinstance(result, NumscriptError)
@@ -275,15 +291,17 @@ class Committer:
                 for result in waiting.results
             )
             # Nobody may be told what no commit proves.
-            if changes is None or (failed and books.presumed):
+            written = books.sent or books.logs
+            if not good or not written or (failed and books.presumed):
                 raise Presumed
-        if changes is not None:
-            books.session.append(changes)
+        if good and (books.send() or books.sent):
             books.session.commit()
+        return good
 
-    def keep(self, group: list[Waiting], books: Books) -> None:
+    def finish(self, group: list[Waiting], books: Books | None) -> None:
         """Keep the books of a session that went well."""
-        books.close()
+        if books is not None:
+            books.close()
         self.books = books
         for waiting in group:
             waiting.done = True

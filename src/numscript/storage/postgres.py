@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
@@ -28,7 +28,7 @@ from numscript.runtime.store import BalanceKey, MetadataQuery, is_scale
 from numscript.storage import queries, tables
 from numscript.storage.filters import Query
 from numscript.storage.memory import unknown_ledger
-from numscript.storage.pipeline import Connection, Step, is_readable, send
+from numscript.storage.pipeline import Connection, Pipeline, Step, is_readable, send
 from numscript.storage.protocol import (
     NOTHING,
     Account,
@@ -49,6 +49,8 @@ from numscript.storage.protocol import (
 )
 
 MAX_CONNECTIONS = 16
+MAX_BATCHES = 4
+"""How many batches may be under way, so that they do not pile up."""
 FEW = 4
 """Up to how many rows are listed in a statement, and not given as arrays."""
 CONNECT_TIMEOUT = 10
@@ -245,7 +247,10 @@ class PostgresStorage:
                 self._fences[ledger] = session.lock(wanted)
             else:
                 session.go_on(known, fence, wanted)
-            yield session
+            try:
+                yield session
+            finally:
+                session.leave()
 
     @contextmanager
     def read(self, ledger: str, wanted: Wanted = NOTHING) -> Iterator[Session]:
@@ -360,7 +365,8 @@ class PostgresSession:
         self.connection = connection
         self.ledger = ledger
         self.writer = ""
-        self.steps: list[Step] = []
+        self.pipeline: Pipeline | None = None
+        self.batches = 0
         self.last_log = 0
 
     def lock(self, wanted: Wanted) -> int:
@@ -400,6 +406,8 @@ class PostgresSession:
 
     def _send(self, steps: Sequence[Step]) -> list[list[Any]]:
         """Send statements in one round trip; the rows of each."""
+        if self.pipeline is not None:
+            self._finish()
         return send(self.connection, steps)
 
     def get_balances(self, query: Sequence[BalanceKey]) -> Mapping[BalanceKey, int]:
@@ -482,19 +490,40 @@ class PostgresSession:
     # --- writing ---
 
     def append(self, changes: Changes) -> None:
-        """Keep a batch until the next one, or the commit, sends it."""
-        if self.steps:
-            self._send(self.steps)
+        """Send a batch, or begin to; the commit, or one of the next ones, waits for it."""
+        if self.batches >= MAX_BATCHES:
+            self._finish()
         self.writer = self.writer or uuid4().hex
-        self.steps = self._writes(changes)
+        steps = self._writes(changes)
         if not self.last_log and not self.holds:
-            self.steps.insert(0, (BEGIN, ()))
+            steps.insert(0, (BEGIN, ()))
         self.last_log = changes.head.log
+        self._add(steps)
+        self.batches += 1
+
+    def _add(self, steps: Sequence[Step]) -> None:
+        """Send statements without waiting for what comes of them."""
+        if self.pipeline is None:
+            self.pipeline = Pipeline(self.connection)
+        self.pipeline.add(steps)
+
+    def _finish(self) -> None:
+        """Wait for what is under way."""
+        pipeline, self.pipeline, self.batches = self.pipeline, None, 0
+        if pipeline is not None:
+            pipeline.finish()
+
+    def leave(self) -> None:
+        """Leave the connection as it must be for whoever has it next."""
+        if self.pipeline is not None and not self.connection.closed:
+            with suppress(psycopg.Error):
+                self._finish()
 
     def commit(self) -> None:
-        """Send what was kept, and commit."""
+        """Commit, and wait for all that was sent."""
         try:
-            self._send([*self.steps, ("COMMIT", ())])
+            self._add([("COMMIT", ())])
+            self._finish()
         except (sql_errors.SerializationFailure, sql_errors.DeadlockDetected):
             raise
         except (psycopg.OperationalError, psycopg.InterfaceError) as problem:
