@@ -154,9 +154,7 @@ def test_another_writer_costs_one_lost_attempt(
     elsewhere.close()
 
 
-def test_a_commit_that_arrives_too_late_is_fenced_off(
-    postgres: PostgresStorage, name: str
-) -> None:
+def test_a_commit_that_arrives_too_late_is_fenced_off(postgres: PostgresStorage, name: str) -> None:
     """Somebody asked what became of it, and was told that nothing did: so it stays."""
     ledger = Ledger(postgres, name, clock=Clock())
     ledger.post(SALE)
@@ -178,9 +176,7 @@ def test_a_commit_that_arrives_too_late_is_fenced_off(
     assert ledger.verify() == []
 
 
-def test_a_connection_that_the_server_closed_is_replaced(
-    postgres_url: str, name: str
-) -> None:
+def test_a_connection_that_the_server_closed_is_replaced(postgres_url: str, name: str) -> None:
     import psycopg
 
     storage = open_storage(postgres_url)

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 VARIABLE = "NUMSCRIPT_STORAGE"
 MAIN = "main"
 SQLITE = "sqlite:///"
-READ_ONLY = ", and is read-only"
 """What the storage says of a file that it may not make books in; nobody asked for that here."""
 
 
@@ -255,11 +254,11 @@ def _open_storage(url: str | None, access: Access) -> Storage:
         # A file that is no book, or of another version, is left as it is.
         return open_storage(f"{url}{'&' if '?' in url else '?'}mode=ro")
     except StorageError as error:
-        if isinstance(error.kind, errors.CannotOpen):
-            reason = error.kind.reason
-            if reason.endswith(READ_ONLY):
-                reason = f"{reason.removesuffix(READ_ONLY)}; `numscript ledger init` makes them"
-            raise StorageError.of(errors.CannotOpen(url=url, reason=reason)) from None
+        match error.kind:
+            case errors.NoBooks():
+                raise StorageError.of(errors.NoBooks(url=url)) from None
+            case errors.CannotOpen(reason=reason):
+                raise StorageError.of(errors.CannotOpen(url=url, reason=reason)) from None
         raise
 
 

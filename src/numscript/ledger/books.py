@@ -241,7 +241,7 @@ class Books:
             if self.problem is not None:
                 raise self.problem from None
             raise
-        postings, metadata, account_metadata, _ = result
+        postings, metadata, account_metadata, printed = result
         if not postings:
             raise LedgerError.of(errors.NoPostings())
         check_postings(postings)
@@ -257,7 +257,7 @@ class Books:
                 **account_metadata,
                 name: {**account_metadata.get(name, {}), **items},
             }
-        return self.add_transaction(
+        transaction = self.add_transaction(
             postings,
             metadata,
             account_metadata,
@@ -265,6 +265,7 @@ class Books:
             cast("datetime | None", request.timestamp) or self.now,
             (request.idempotency_key, digest_),
         )
+        return transaction._replace(printed=printed) if printed else transaction
 
     def post(self, request: Post, digest_: str | None) -> Transaction:
         """Keep plain postings, if their sources have what they give."""
@@ -535,7 +536,9 @@ class Books:
         last, number, hash_, _ = self.head
         number += 1
         key, digest_ = claim
-        hash_ = chain.chain(hash_, chain.line_text(number, type_, self.now_text, data, key, digest_))
+        hash_ = chain.chain(
+            hash_, chain.line_text(number, type_, self.now_text, data, key, digest_)
+        )
         log = Log(number, type_, self.now, data, key, digest_, hash_)
         self.logs.append(log)
         self.head = Head(transaction or last, number, hash_, self.now)

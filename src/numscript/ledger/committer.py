@@ -283,7 +283,9 @@ class Committer:
             # The server works on the first part while the next is decided.
             count = len(group[0].requests)
             part = -(-count // PARTS) if count >= MANY else 0
-        good = all([waiting.decide(books, part) for waiting in group])
+        good = True
+        for waiting in group:
+            good = waiting.decide(books, part) and good
         if not books.session.holds:
             failed = any(
                 isinstance(result, NumscriptError)

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
-from functools import cache
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -24,25 +23,21 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from numscript import errors
 from numscript.diagnostics import StorageError
-from numscript.runtime.store import BalanceKey, MetadataQuery, is_scale
-from numscript.storage import queries, tables
+from numscript.runtime.store import BalanceKey, MetadataQuery
+from numscript.storage import batches, queries, tables
+from numscript.storage.answers import select
 from numscript.storage.filters import Query
 from numscript.storage.memory import unknown_ledger
 from numscript.storage.pipeline import Connection, Pipeline, Step, is_readable, send
 from numscript.storage.protocol import (
     NOTHING,
-    Account,
     Changes,
     Found,
     Head,
     HeadMoved,
-    Holding,
     Log,
-    MetadataChange,
     Session,
     TryAgain,
-    Volume,
-    VolumeRow,
     Wanted,
     balances_of,
     metadata_of,
@@ -51,8 +46,6 @@ from numscript.storage.protocol import (
 MAX_CONNECTIONS = 16
 MAX_BATCHES = 4
 """How many batches may be under way, so that they do not pile up."""
-FEW = 4
-"""Up to how many rows are listed in a statement, and not given as arrays."""
 CONNECT_TIMEOUT = 10
 """In seconds: how long to wait for a server, or for a connection to be free."""
 SETTLE_TIMEOUT = 10.0
@@ -67,17 +60,6 @@ BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 HEAD = (
     "SELECT last_transaction, last_log, last_hash, last_date, fence FROM numscript_ledgers "
     "WHERE ledger = %s"
-)
-MOVE_HEAD = (
-    "WITH moved AS (UPDATE numscript_ledgers SET last_transaction = %s, last_log = %s, "
-    "last_hash = %s, last_date = %s WHERE ledger = %s AND last_log = %s AND last_hash = %s "
-    "AND fence = %s RETURNING 1) SELECT 1 / count(*) FROM moved"
-)
-"""Moves the head from where it is known to be; from anywhere else it divides by zero, and so fails
-with all that is sent behind it."""
-COLUMNS_OF_VOLUMES = (
-    "SELECT v.account, v.asset, v.color, v.input::text, v.output::text, v.floor::text "
-    "FROM numscript_volumes v"
 )
 
 
@@ -125,7 +107,7 @@ class PostgresStorage:
                 dialect = tables.COCKROACH if cockroach else tables.POSTGRES
                 self._migrate(connection, tables.migrations(dialect))
         except (psycopg.Error, UnicodeError) as problem:
-            reason = str(problem).strip().replace("\n", " ")
+            reason = " ".join(str(problem).split())
             raise StorageError.of(errors.CannotOpen(url=self.url, reason=reason)) from problem
 
     def _configure(self, connection: Connection) -> None:
@@ -349,7 +331,8 @@ def translated() -> Iterator[None]:
 
 
 def _first_line(problem: BaseException) -> str:
-    return str(problem).strip().partition("\n")[0] or type(problem).__name__
+    line = str(problem).strip().partition("\n")[0]
+    return " ".join(line.split()) or type(problem).__name__
 
 
 class PostgresSession:
@@ -395,13 +378,13 @@ class PostgresSession:
 
     def _open(self, steps: list[Step], wanted: Wanted) -> int:
         """Begin, read the head and what is wanted; gives the fence."""
-        head, *rows = self._send([*steps, *self._reads(wanted)])[len(steps) - 1 :]
+        head, *rows = self._send([*steps, *batches.reads(self.ledger, wanted)])[len(steps) - 1 :]
         if not head:
             known = self._send([("SELECT ledger FROM numscript_ledgers", ())])[0]
             raise unknown_ledger(self.ledger, [name for (name,) in known])
         ((transaction, log, hash_, date, self.fence),) = head
         self.head = Head(transaction, log, hash_, tables.instant_or_none(date))
-        self.found = self._found(wanted, rows)
+        self.found = batches.found(wanted, rows)
         return self.fence
 
     def _send(self, steps: Sequence[Step]) -> list[list[Any]]:
@@ -422,58 +405,8 @@ class PostgresSession:
 
     def find(self, wanted: Wanted) -> Found:
         """Read a batch, in one round trip."""
-        reads = self._reads(wanted)
-        return self._found(wanted, self._send(reads) if reads else [])
-
-    def _reads(self, wanted: Wanted) -> list[Step]:
-        """The statements of a batch; each is left out where nothing is asked of it."""
-        ledger = self.ledger
-        steps: list[Step] = []
-        exact = [key for key in wanted.volumes if not key[1].endswith("/*")]
-        scales = [key for key in wanted.volumes if key[1].endswith("/*")]
-        if exact:
-            keys = "unnest(%s::text[], %s::text[], %s::text[]) AS k (account, asset, color)"
-            same = "v.account = k.account AND v.asset = k.asset AND v.color = k.color"
-            text = f"{COLUMNS_OF_VOLUMES} JOIN {keys} ON {same} WHERE v.ledger = %s"
-            steps.append((text, (*_columns(exact, 3), ledger)))
-        if scales:
-            text = f"{COLUMNS_OF_VOLUMES} WHERE v.ledger = %s AND v.account = ANY(%s) "
-            steps.append((text + "AND v.color = ''", (ledger, [key[0] for key in scales])))
-        for table, columns, column, values in (
-            ("accounts", tables.ACCOUNT_COLUMNS, "address", wanted.accounts),
-            ("transactions", tables.TRANSACTION_COLUMNS, "id", wanted.transactions),
-            ("transactions", "reference, id", "reference", wanted.references),
-            ("logs", tables.LOG_COLUMNS, "idempotency_key", wanted.keys),
-        ):
-            if values:
-                cast = "::bigint[]" if column == "id" else "::text[]"
-                text = f"SELECT {columns} FROM numscript_{table} WHERE ledger = %s AND {column} "
-                steps.append((f"{text}= ANY(%s{cast})", (ledger, list(values))))
-        return steps
-
-    def _found(self, wanted: Wanted, rows: list[list[Any]]) -> Found:
-        """What a batch gave; the rows are in the order of `_reads`."""
-        left = iter(rows)
-        volumes: dict[BalanceKey, Holding] = {}
-        scales = [key for key in wanted.volumes if key[1].endswith("/*")]
-        if len(scales) < len(wanted.volumes):
-            for row in next(left):
-                volumes[row[0], row[1], row[2]] = _holding(row)
-        if scales:
-            for row in next(left):
-                if any(row[0] == key[0] and is_scale(row[1], key[1][:-2]) for key in scales):
-                    volumes[row[0], row[1], row[2]] = _holding(row)
-        accounts = next(left) if wanted.accounts else []
-        transactions = next(left) if wanted.transactions else []
-        references = next(left) if wanted.references else []
-        keys = next(left) if wanted.keys else []
-        return Found(
-            volumes,
-            {row[0]: tables.read_account(row) for row in accounts},
-            {row[0]: tables.read_transaction(row) for row in transactions},
-            dict(references),
-            {row[4]: tables.read_log(row) for row in keys},
-        )
+        reads = batches.reads(self.ledger, wanted)
+        return batches.found(wanted, self._send(reads) if reads else [])
 
     def logs(self, after: int, limit: int) -> Sequence[Log]:
         """Lines of the log behind an id, in order."""
@@ -494,7 +427,7 @@ class PostgresSession:
         if self.batches >= MAX_BATCHES:
             self._finish()
         self.writer = self.writer or uuid4().hex
-        steps = self._writes(changes)
+        steps = batches.writes(self.ledger, changes, self.fence, self.writer)
         if not self.last_log and not self.holds:
             steps.insert(0, (BEGIN, ()))
         self.last_log = changes.head.log
@@ -532,229 +465,11 @@ class PostgresSession:
                 raise
             self.storage.settle(self.ledger, self.last_log, self.writer, problem)
 
-    def _writes(self, changes: Changes) -> list[Step]:
-        """The statements of a batch."""
-        ledger, head, before = self.ledger, changes.head, changes.before
-        date = tables.micros_or_none(head.date)
-        steps: list[Step] = [
-            (
-                MOVE_HEAD,
-                (head.transaction, head.log, head.hash, date, ledger, before.log, before.hash,
-                 self.fence),
-            ),
-            _insert(
-                "logs",
-                "bigint text bigint text text text text",
-                ledger,
-                [tables.write_log(log) for log in changes.logs],
-                self.writer,
-            ),
-        ]
-        if changes.transactions:
-            steps += self._write_transactions(changes)
-        if changes.changed:
-            rows = [
-                (row.id, tables.write_json(row.metadata), tables.to_micros(row.updated_at),
-                 tables.micros_or_none(row.reverted_at), row.reverted_by)
-                for row in changes.changed
-            ]  # fmt: skip
-            text = (
-                "UPDATE numscript_transactions t SET metadata = u.metadata, "
-                "updated_at = u.updated_at, reverted_at = u.reverted_at, "
-                "reverted_by = u.reverted_by FROM unnest(%s::bigint[], %s::text[], %s::bigint[], "
-                "%s::bigint[], %s::bigint[]) "
-                "AS u (id, metadata, updated_at, reverted_at, reverted_by) "
-                "WHERE t.ledger = %s AND t.id = u.id"
-            )
-            steps.append((text, (*_columns(rows, 5), ledger)))
-        steps += self._write_holdings(changes.holdings)
-        if changes.accounts:
-            text, values = _insert(
-                "accounts",
-                "text text bigint bigint bigint",
-                ledger,
-                [tables.write_account(row) for row in changes.accounts],
-            )
-            text += (
-                " ON CONFLICT (ledger, address) DO UPDATE SET metadata = excluded.metadata, "
-                "first_usage = excluded.first_usage, updated_at = excluded.updated_at"
-            )
-            steps.append((text, values))
-        new = {row.id: row for row in changes.transactions}
-        steps += self._write_history("account", "text", changes.account_metadata, {})
-        steps += self._write_history("transaction", "bigint", changes.transaction_metadata, new)
-        return steps
-
-    def _write_transactions(self, changes: Changes) -> list[Step]:
-        """New transactions, and what each did to balances."""
-        rows = [tables.write_transaction(row) for row in changes.transactions]
-        types = "bigint text text text bigint bigint bigint bigint bigint bigint text"
-        return [
-            _insert("transactions", types, self.ledger, rows),
-            _insert(
-                "moves",
-                "text text text bigint smallint numeric numeric bigint bigint",
-                self.ledger,
-                tables.write_moves(changes.transactions, rows),
-            ),
-        ]
-
-    def _write_holdings(
-        self, holdings: Mapping[BalanceKey, tuple[Holding | None, Holding]]
-    ) -> list[Step]:
-        """Volumes: the database adds to what it has, and holds the sum against the floor.
-
-        So a decision on a balance that is no longer true breaks the bound and is refused.
-        """
-        new, changed = [], []
-        for key, (old, holding) in holdings.items():
-            floor = None if holding.floor is None else str(holding.floor)
-            if old is None:
-                new.append((*key, str(holding.input), str(holding.output), floor))
-            else:
-                more = (str(holding.input - old.input), str(holding.output - old.output))
-                changed.append((*key, *more, floor))
-        steps = []
-        if new:
-            types = "text text text numeric numeric numeric"
-            steps.append(_insert("volumes", types, self.ledger, new))
-        if changed:
-            text, values = _source("text text text numeric numeric numeric", changed)
-            text = (
-                "UPDATE numscript_volumes v SET input = v.input + u.c3::numeric, "
-                f"output = v.output + u.c4::numeric, floor = u.c5::numeric FROM {text} "
-                "WHERE v.ledger = %s AND v.account = u.c0 AND v.asset = u.c1 AND v.color = u.c2"
-            )
-            steps.append((text, (*values, self.ledger)))
-        return steps
-
-    def _write_history(
-        self, kind: str, target: str, changes: Sequence[MetadataChange], new: Mapping[int, object]
-    ) -> list[Step]:
-        """Changes of metadata, into its history."""
-        if not changes:
-            return []
-        rows = tables.history(changes, new)
-        steps: list[Step] = []
-        if rows.ended:
-            text = (
-                f"UPDATE numscript_{kind}_metadata x SET ended = u.ended "
-                f"FROM unnest(%s::{target}[], %s::text[], %s::bigint[]) AS u (target, key, ended) "
-                "WHERE x.ledger = %s AND x.target = u.target AND x.key = u.key "
-                "AND x.ended IS NULL"
-            )
-            steps.append((text, (*_columns(rows.ended, 3), self.ledger)))
-        if rows.added:
-            types = f"{target} text bigint text bigint bigint"
-            steps.append(_insert(f"{kind}_metadata", types, self.ledger, rows.added))
-        return steps
-
     # --- queries ---
-
-    def _ask(self, statement: queries.Statement, *more: object) -> list[Any]:
-        text = statement.text.replace("?", "%s")
-        return self.connection.execute(text.encode(), (*statement.values, *more)).fetchall()
 
     def select(self, query: Query) -> Sequence[Any]:
         """What a query asks for."""
-        rows = self._ask(queries.compile_query(query, self.ledger, queries.POSTGRES))
-        match query.resource:
-            case "transactions":
-                found = [tables.read_transaction(row) for row in rows]
-                if query.moment is None or not found:
-                    return found
-                at = query.moment.at
-                metadata = self._metadata_at("transaction", [row.id for row in found], query)
-                return [tables.at_moment(row, at, metadata.get(row.id, {})) for row in found]
-            case "accounts":
-                return self._accounts(query, rows)
-            case "logs":
-                return [tables.read_log(row) for row in rows]
-            case _:
-                return [VolumeRow(row[0], row[1], row[2], int(row[3]), int(row[4])) for row in rows]
+        return select(query, self.ledger, queries.POSTGRES, self._ask, list)
 
-    def _accounts(self, query: Query, rows: Sequence[Any]) -> Sequence[Any]:
-        found = [tables.read_account(row) for row in rows]
-        if not found:
-            return []
-        names = [row.address for row in found]
-        metadata = None
-        if query.moment is not None:
-            metadata = self._metadata_at("account", names, query)
-        volumes: dict[str, dict[tuple[str, str], Volume]] = {}
-        statement = queries.volumes_of(query.moment, self.ledger, queries.POSTGRES)
-        for row in self._ask(statement, names):
-            volume = Volume(int(row[3]), int(row[4]))
-            volumes.setdefault(row[0], {})[row[1], row[2]] = volume
-        return [
-            Account(
-                row.address,
-                row.metadata if metadata is None else metadata.get(row.address, {}),
-                *row[2:],
-                volumes.get(row.address, {}),
-            )
-            for row in found
-        ]
-
-    def _metadata_at(self, kind: str, targets: list[Any], query: Query) -> dict[Any, Any]:
-        statement = queries.metadata_of(kind, query.moment, self.ledger, queries.POSTGRES)
-        found: dict[Any, dict[str, str]] = {}
-        for target, key, value in self._ask(statement, targets):
-            found.setdefault(target, {})[key] = value
-        return found
-
-
-def _columns(rows: Sequence[Sequence[object]], width: int) -> tuple[list[object], ...]:
-    """Rows turned into columns."""
-    if not rows:
-        return tuple([] for _ in range(width))
-    return tuple(map(list, zip(*rows, strict=True)))
-
-
-def _insert(
-    table: str, types: str, ledger: str, rows: Sequence[Sequence[object]], *last: object
-) -> Step:
-    """The statement that inserts rows into a table: the ledger, the rows' columns, what is last."""
-    source, values = _source(types, rows)
-    return _insert_text(table, types, source, len(last)), (ledger, *last, *values)
-
-
-@cache
-def _insert_text(table: str, types: str, source: str, last: int) -> str:
-    picked = ", ".join(
-        f"u.c{at}::numeric" if name == "numeric" else f"u.c{at}"
-        for at, name in enumerate(types.split())
-    )
-    tail = ", %s::text" * last
-    return f"INSERT INTO numscript_{table} SELECT %s::text, {picked}{tail} FROM {source}"
-
-
-def _source(types: str, rows: Sequence[Sequence[object]]) -> tuple[str, Sequence[object]]:
-    """Rows as a table `u` with the columns `c0`, `c1`..., and its parameters.
-
-    A few are listed, which is faster; many are arrays, so that the statement is the same for any
-    number.
-    """
-    count = len(rows)
-    if 0 < count <= FEW:
-        return _source_text(types, count), [value for row in rows for value in row]
-    return _source_text(types, 0), _columns(rows, types.count(" ") + 1)
-
-
-@cache
-def _source_text(types: str, count: int) -> str:
-    """The text of a table of so many rows, or of arrays (0).
-
-    Amounts travel as text in arrays, and are numbers only on the server.
-    """
-    names = types.split()
-    columns = ", ".join(f"c{at}" for at in range(len(names)))
-    if count:
-        row = ", ".join(f"%s::{name}" for name in names)
-        return f"(VALUES {', '.join([f'({row})'] * count)}) AS u ({columns})"
-    arrays = ", ".join("%s::text[]" if name == "numeric" else f"%s::{name}[]" for name in names)
-    return f"unnest({arrays}) AS u ({columns})"
-
-
-def _holding(row: Sequence[Any]) -> Holding:
-    return Holding(int(row[3]), int(row[4]), None if row[5] is None else int(row[5]))
+    def _ask(self, text: str, values: Sequence[object]) -> Sequence[Any]:
+        return self.connection.execute(text.replace("?", "%s").encode(), values).fetchall()

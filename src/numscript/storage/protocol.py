@@ -48,6 +48,7 @@ class Transaction(NamedTuple):
     timestamp: when it took effect; inserted_at: when it was written. `reverted_by` and `reverts`
     are the ids of other transactions. volumes: those of its accounts right after it, by account,
     asset and colour. `replayed` says that an idempotency key gave the first result again.
+    printed: what the script printed, given to its caller alone, and not stored.
     """
 
     id: int
@@ -62,6 +63,7 @@ class Transaction(NamedTuple):
     reverts: int | None
     volumes: Mapping[BalanceKey, Volume]
     replayed: bool = False
+    printed: tuple[str, ...] = ()
 
     @property
     def reverted(self) -> bool:
@@ -69,7 +71,10 @@ class Transaction(NamedTuple):
         return self.reverted_at is not None
 
     def to_dict(self) -> dict[str, object]:
-        """The transaction with Formance's keys; colours have a key of their own."""
+        """The transaction with Formance's keys; colours are part of an asset's name in volumes.
+
+        `revertedBy`, `reverts` and `printed` are ours, and there only where they say something.
+        """
         row: dict[str, object] = {
             "id": self.id,
             "postings": [posting.to_dict() for posting in self.postings],
@@ -83,6 +88,12 @@ class Transaction(NamedTuple):
             row["reference"] = self.reference
         if self.reverted_at is not None:
             row["revertedAt"] = write_instant(self.reverted_at)
+        if self.reverted_by is not None:
+            row["revertedBy"] = self.reverted_by
+        if self.reverts is not None:
+            row["reverts"] = self.reverts
+        if self.printed:
+            row["printed"] = list(self.printed)
         volumes: dict[str, dict[str, dict[str, int]]] = {}
         for (account, asset, color), volume in self.volumes.items():
             name = f"{asset} {color}" if color else asset
@@ -121,13 +132,16 @@ class VolumeRow(NamedTuple):
 
 
 class Account(NamedTuple):
-    """An account of a ledger. volumes: by asset and colour."""
+    """An account of a ledger. volumes: by asset and colour.
+
+    One that was never seen has no dates.
+    """
 
     address: str
     metadata: Mapping[str, str]
-    first_usage: datetime
-    inserted_at: datetime
-    updated_at: datetime
+    first_usage: datetime | None
+    inserted_at: datetime | None
+    updated_at: datetime | None
     volumes: Mapping[tuple[str, str], Volume]
 
     @property
@@ -285,8 +299,8 @@ class Storage(Protocol):
 
         known: the end of the ledger as the caller saw it last. A distant storage may go on from
         there without asking or holding anything; then the commit raises HeadMoved if the ledger's
-        end is another by now. Raises LedgerError (unknown ledger) and StorageError; TryAgain where the database asks
-        for the whole to be done again.
+        end is another by now. Raises LedgerError (unknown ledger) and StorageError; TryAgain where
+        the database asks for the whole to be done again.
         """
         ...
 

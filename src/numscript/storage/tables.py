@@ -211,7 +211,7 @@ def read_transaction(row: Sequence[Any]) -> Transaction:
 def write_transaction(transaction: Transaction) -> tuple[object, ...]:
     """The row of a transaction. Names of accounts and assets have nothing to escape."""
     (id_, postings, metadata, reference, timestamp, inserted_at, updated_at, reverted_at,
-     reverted_by, reverts, volumes, _) = transaction  # fmt: skip
+     reverted_by, reverts, volumes, *_) = transaction  # fmt: skip
     micros = to_micros(inserted_at)
     posted = [
         f'["{source}","{destination}",{amount},"{asset}","{color}"]'
