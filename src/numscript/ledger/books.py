@@ -50,7 +50,6 @@ from numscript.storage.protocol import (
 REVERTS = "com.formance.spec/state/reverts"
 """The metadata key by which a transaction names the one it takes back, as Formance does."""
 NONE_YET = Holding(0, 0, 0)
-BOTTOMLESS = Holding(0, 0, None)
 MAX_KEPT = 20_000
 """The most accounts and volumes that are kept from one session to the next."""
 _ABSENT: Any = object()
@@ -220,10 +219,10 @@ class Books:
     def apply(self, request: Request, digest_: str | None) -> Transaction | Log:
         """Do what a request asks, without asking whether it was done before."""
         match request:
-            case Run():
-                return self.run(request, digest_)
             case Post():
                 return self.post(request, digest_)
+            case Run():
+                return self.run(request, digest_)
             case Revert():
                 return self.revert(request, digest_)
             case SetMetadata(target, metadata, key):
@@ -416,9 +415,12 @@ class Books:
         holdings, touched, journal = self.holdings, self.touched, self.journal
         volumes: dict[BalanceKey, Volume] = {}
         for key, (input_, output, gave, old) in after.items():
-            floor = (BOTTOMLESS if key[0] == WORLD else NONE_YET)[2] if old is None else old[2]
+            if old is not None:
+                floor = old[2]
+            else:
+                floor = None if key[0] == WORLD else 0
             if gave and floor is not None:
-                floor = min(0, input_ - output)
+                floor = input_ - output if output > input_ else 0
             if key not in touched:
                 touched[key] = old
                 journal.append((touched, key, _ABSENT))
@@ -459,8 +461,9 @@ class Books:
     def use_accounts(self, keys: Collection[BalanceKey], timestamp: datetime) -> None:
         """Note that accounts were used at a time."""
         accounts = self.accounts
-        self.load_accounts([key[0] for key in keys])
         for address, _, _ in keys:
+            if address not in accounts:
+                self.load_accounts([key[0] for key in keys])
             row = accounts[address]
             if row is None:
                 row = AccountRow(address, {}, timestamp, self.now, self.now)
