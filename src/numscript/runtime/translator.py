@@ -59,16 +59,19 @@ def translate_to_source(program: Program) -> str | None:
 
 def load(program: Program, source: str) -> Run:
     """Make the function from its text."""
-    scope: dict[str, Any] = dict(NAMES, program=program, spans=_spans(program))
+    scope: dict[str, Any] = dict(NAMES, program=program, place=_place)
     exec(compile(source, f"<{program.script.name} as Python>", "exec"), scope)
     run: Run = scope["run"]
     return run
 
 
-def _spans(program: Program) -> list[Span]:
-    """The places of all instructions, one piece of code behind the other, then no place."""
-    pieces = (program.bind_code, program.needs_code, *program.probes, program.main)
-    return [span for piece in pieces for span in piece.spans] + [NOWHERE]
+def _place(program: Program, at: int) -> Span:
+    """The place of an instruction, counted over all pieces of code; -1 has none."""
+    for piece in (program.bind_code, program.needs_code, *program.probes, program.main):
+        if 0 <= at < len(piece.instructions):
+            return piece.span(at)
+        at -= len(piece.instructions)
+    return NOWHERE
 
 
 class _Translator(Giving):
@@ -99,7 +102,7 @@ class _Translator(Giving):
         lines = ["def run(given, store):", "    p = -1", *head, *setup, "    try:", *self.lines]
         lines += [
             "    except Failure as failure:",
-            "        span = failure.span or spans[p]",
+            "        span = failure.span or place(program, p)",
             "        raise stop(program, failure.kind, span) from failure.__cause__",
         ]
         return "\n".join(lines) + "\n"
