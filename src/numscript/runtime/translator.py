@@ -22,7 +22,7 @@ from numscript.prelude import Type
 from numscript.runtime.translation.entries import Entry, Expr, Money, Untranslatable
 from numscript.runtime.translation.giving import Giving
 from numscript.runtime.translation.names import NAMES
-from numscript.runtime.translation.writer import LOCALS
+from numscript.runtime.translation.writer import LOCALS, CannotHold
 from numscript.script import NOWHERE
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def translate(program: Program) -> Run | None:
     if len(program.main.instructions) > _MAX_INSTRUCTIONS:
         return None
     try:
-        source = _Translator(program).source()
+        source = _source(program)
     except (Untranslatable, ValueError):
         # A ValueError: a number is too long to be written.
         return None
@@ -52,9 +52,17 @@ def translate(program: Program) -> Run | None:
 def translate_to_source(program: Program) -> str | None:
     """The text of that function, for people to read."""
     try:
-        return _Translator(program).source()
+        return _source(program)
     except Untranslatable:
         return None
+
+
+def _source(program: Program) -> str:
+    """The text of the function, its balances in locals if that can be."""
+    try:
+        return _Translator(program, holds=True).source()
+    except CannotHold:
+        return _Translator(program, holds=False).source()
 
 
 def load(program: Program, source: str) -> Run:
@@ -89,9 +97,9 @@ class _Translator(Giving):
         self.walk(program.needs_code)
         for number, probe in enumerate(program.probes):
             self.walk_probe(probe, number)
+        self.note_reads(program.main)
         self.read_rest()
         self.reading = False
-        self.note_reads(program.main)
         self.walk(program.main)
         self.dead = False
         postings = "tuple(out)" if "out" in self.used else "()"

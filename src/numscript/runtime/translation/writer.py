@@ -33,6 +33,10 @@ LOCALS = {
 }
 
 
+class CannotHold(Exception):  # noqa: N818 - it only ends an attempt
+    """A balance may be read under a key that was not foreseen: it must be kept in the dict."""
+
+
 class _Block(NamedTuple):
     """An open `if` or `while True`, and the label that closes it."""
 
@@ -44,8 +48,10 @@ class _Block(NamedTuple):
 class Writer:
     """One function under construction; the layers above add a method for each instruction."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, *, holds: bool) -> None:
         self.program = program
+        self.holds = holds
+        self.held: dict[str, str] | None = None
         self.lines: list[str] = []
         self.indent = 2
         self.stack: list[Entry] = []
@@ -58,9 +64,12 @@ class Writer:
         self.single: tuple[Expr, Expr] | None = None
         self.is_single = False
         self.sends_once = False
+        self.last_use = -1
+        self.only_destination: Expr | None = None
         self.joins = False
         self.tries = 0
         self.reads: list[str] = []
+        self.metadata_read: set[str] = set()
         self.certain: set[str] | None = None
         self.names = 0
         self.used: set[str] = set()
@@ -145,6 +154,15 @@ class Writer:
             if block.otherwise:
                 self.emit("else:")
                 self.emit(f"    {block.otherwise}")
+
+    def follows(self, at: int, op: Op) -> bool:
+        """Whether an instruction comes next, and is come to in no other way."""
+        follower = at + 1
+        if follower >= len(self.instructions) or follower in self.at_label:
+            return False
+        return self.instructions[follower][0] == op and not any(
+            block.label == follower for block in self.blocks
+        )
 
     def settle(self, *, strict: bool = True) -> None:
         """Put every number on the stack into the local of its place.
