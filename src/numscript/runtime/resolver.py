@@ -255,17 +255,16 @@ def find_metadata(
     others: Sequence[tuple[str, str]],
 ) -> str:
     """The metadata of an account under a key, asked of a store together with all that can be."""
-    text = known.get((account, key))
-    if text is None:
-        query: dict[str, list[str]] = {account: [key]}
+    pair = (account, key)
+    if pair not in known:
+        query = {account: [key]}
         for owner, name in others:
             if (owner, name) not in known and name not in query.setdefault(owner, []):
                 query[owner].append(name)
         fetch_metadata(store, query, known)
-        text = known.get((account, key))
-        if text is None:
+        if pair not in known:
             raise Failure(errors.MetadataNotFound(account=account, key=key))
-    return text
+    return known[pair]
 
 
 def fetch_metadata(

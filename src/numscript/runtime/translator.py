@@ -102,7 +102,7 @@ class _Translator(Giving):
         self.reading = False
         self.walk(program.main)
         self.dead = False
-        postings = "tuple(out)" if "out" in self.used else "()"
+        postings = self.postings()
         printed = "tuple(printed)" if "printed" in self.used else "()"
         metadata = ", ".join(name if name in self.used else "{}" for name in ("tx", "am"))
         self.emit(f"return new(ExecutionResult, ({postings}, {metadata}, {printed}))")

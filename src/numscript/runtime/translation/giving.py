@@ -108,8 +108,7 @@ class Giving(Taking):
             if not amount.known:
                 self.emit(f"if {amount.code}:")
                 indent = "    "
-            fields = (account.code, destination.code, amount.code, asset, color.code)
-            self.emit(f"{indent}{self.use('out')}.append(new(Posting, ({', '.join(fields)})))")
+            self.post((account.code, destination.code, amount.code, asset, color.code), indent)
             if credited:
                 self.change(self.key(destination, self.asset, color), f"+ {amount.code}", indent)
             return

@@ -173,8 +173,7 @@ class Taking(Expressions):
         if only is None:
             self.emit(f"{indent}{self.use('f')}.append(({account.code}, {color.code}, {amount}))")
             return
-        fields = (account.code, only.code, amount, self.asset.code, color.code)
-        self.emit(f"{indent}{self.use('out')}.append(new(Posting, ({', '.join(fields)})))")
+        self.post((account.code, only.code, amount, self.asset.code, color.code), indent)
 
     def is_exact(self, at: int) -> bool:
         """Whether the next thing is to see that nothing is missing."""

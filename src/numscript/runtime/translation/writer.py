@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _MAX_LOOPS = 16
 _MAX_INDENT = 80
+_OUTERMOST = 2
 LOCALS = {
     "b": "{}",  # balances
     "m": "{}",  # metadata that was read
@@ -53,7 +54,8 @@ class Writer:
         self.holds = holds
         self.held: dict[str, str] | None = None
         self.lines: list[str] = []
-        self.indent = 2
+        self.indent = _OUTERMOST
+        self.only_posting: tuple[int, str] | None = None
         self.stack: list[Entry] = []
         self.slots: dict[int, Entry] = {}
         self.blocks: list[_Block] = []
@@ -99,6 +101,8 @@ class Writer:
     def use(self, name: str) -> str:
         """One of the function's own locals; it is set up only where it is used."""
         self.used.add(name)
+        if name == "out":
+            self.only_posting = None
         return name
 
     def mark(self, at: int) -> None:
@@ -116,6 +120,25 @@ class Writer:
         self.emit(where)
         self.emit(f"raise Failure({kind})")
         self.dead = True
+
+    def post(self, fields: tuple[str, ...], indent: str) -> None:
+        """Add a posting."""
+        code = f"new(Posting, ({', '.join(fields)}))"
+        first = "out" not in self.used
+        self.emit(f"{indent}{self.use('out')}.append({code})")
+        if first and not indent and self.indent == _OUTERMOST and not self.dead:
+            self.only_posting = len(self.lines) - 1, code
+
+    def postings(self) -> str:
+        """Code for the tuple of postings, at the end."""
+        if "out" not in self.used:
+            return "()"
+        if self.only_posting is None:
+            return "tuple(out)"
+        self.used.remove("out")
+        at, code = self.only_posting
+        self.lines[at] = "    " * _OUTERMOST + f"posting = {code}"
+        return "(posting,)"
 
     # --- blocks ---
 
