@@ -67,11 +67,17 @@ class StaticStore:
     def __repr__(self) -> str:
         return f"StaticStore({len(self.balances)} balances, {len(self.metadata)} accounts)"
 
-    def get_balances(self, query: Sequence[BalanceKey]) -> Mapping[BalanceKey, int]:
+    def get_balances(
+        self,
+        query: Sequence[BalanceKey],  # noqa: ARG002 - it gives all
+    ) -> Mapping[BalanceKey, int]:
         """All balances, those asked for among them."""
         return self.balances
 
-    def get_metadata(self, query: MetadataQuery) -> Mapping[str, Mapping[str, str]]:
+    def get_metadata(
+        self,
+        query: MetadataQuery,  # noqa: ARG002 - it gives all
+    ) -> Mapping[str, Mapping[str, str]]:
         """All metadata, what is asked for among it."""
         return self.metadata
 
