@@ -50,6 +50,8 @@ from numscript.storage.protocol import (
 REVERTS = "com.formance.spec/state/reverts"
 """The metadata key by which a transaction names the one it takes back, as Formance does."""
 NONE_YET = Holding(0, 0, 0)
+FIRST_FLOORS: dict[str, int | None] = {WORLD: None}
+"""The floors of new balances that are not 0."""
 MAX_KEPT = 20_000
 """The most accounts and volumes that are kept from one session to the next."""
 _ABSENT: Any = object()
@@ -415,10 +417,7 @@ class Books:
         holdings, touched, journal = self.holdings, self.touched, self.journal
         volumes: dict[BalanceKey, Volume] = {}
         for key, (input_, output, gave, old) in after.items():
-            if old is not None:
-                floor = old[2]
-            else:
-                floor = None if key[0] == WORLD else 0
+            floor = FIRST_FLOORS.get(key[0], 0) if old is None else old[2]
             if gave and floor is not None:
                 floor = input_ - output if output > input_ else 0
             if key not in touched:
