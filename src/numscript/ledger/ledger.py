@@ -24,7 +24,7 @@ from numscript.ledger.books import Books
 from numscript.ledger.chain import write_log
 from numscript.ledger.committer import Committer, Waiting
 from numscript.ledger.pages import Page, read_cursor, write_cursor
-from numscript.ledger.replay import Problem, import_lines, verify
+from numscript.ledger.replay import Progress, import_lines
 from numscript.ledger.requests import (
     DeleteMetadata,
     Post,
@@ -36,6 +36,7 @@ from numscript.ledger.requests import (
     check_id,
     prepare,
 )
+from numscript.ledger.verification import Problem, verify
 from numscript.runtime.result import Posting
 from numscript.script import Script
 from numscript.storage.filters import (
@@ -474,21 +475,23 @@ class Ledger:
                 yield write_log(log)
             after = logs[-1].id
 
-    def import_(self, lines: Iterable[str]) -> int:
+    def import_(self, lines: Iterable[str], *, progress: Progress | None = None) -> int:
         """Import an exported log into this ledger, which must be empty; all of it or nothing.
 
-        Every id, hash and balance comes out as it was. Gives the number of lines. Raises
-        LedgerError (LedgerNotEmpty, InvalidLogLine, BrokenChain), StorageError.
+        Every id, hash and balance comes out as it was. Gives the number of lines. progress: told
+        now and then how many more are done. Raises LedgerError (LedgerNotEmpty, InvalidLogLine,
+        BrokenChain), StorageError.
         """
-        return import_lines(self.storage, self.name, lines)
+        return import_lines(self.storage, self.name, lines, progress)
 
-    def verify(self) -> list[Problem]:
+    def verify(self, *, progress: Progress | None = None) -> list[Problem]:
         """Replay the log, and compare all that is stored with what comes out; the problems found.
 
-        Raises StorageError.
+        progress: told now and then how many more lines are replayed. Memory grows with the
+        accounts, not with the log. Raises StorageError.
         """
         with self.storage.read(self.name) as session:
-            return verify(session, self.name)
+            return verify(session, self.name, progress)
 
 
 def _moment(pit: Instant | None, by_insertion: bool) -> Moment | None:
