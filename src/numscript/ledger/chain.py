@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from json.encoder import encode_basestring as quote
@@ -34,7 +35,10 @@ def canonical(value: object) -> str:
 
     Only `"`, the backslash and control characters are escaped; whole numbers are plain digits.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _encode(value)
+
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
 def write_metadata(metadata: Mapping[str, str]) -> str:
@@ -147,7 +151,9 @@ def read_log(text: str) -> Log:
 
 def parse_log(text: str) -> tuple[Log, dict[str, Any]]:
     """As `read_log`, with the data of the line, so that it need not be parsed again."""
-    row = _object(load(text), "the line")
+    text = text.rstrip("\r\n")
+    tree, is_canonical = _read(text)
+    row = _object(tree, "the line")
     allowed = {"data", "date", "hash", "id", "idempotencyHash", "idempotencyKey", "type"}
     unknown = sorted(set(row) - allowed)
     if unknown:
@@ -157,7 +163,8 @@ def parse_log(text: str) -> tuple[Log, dict[str, Any]]:
         _whole(row, "id"),
         _string(row, "type"),
         _instant(row, "date"),
-        canonical(data),
+        # In a canonical line `data` comes first and `date` behind it, with nothing in between.
+        text[8 : text.rfind(',"date":"')] if is_canonical else canonical(data),
         _string(row, "idempotencyKey") if "idempotencyKey" in row else None,
         _string(row, "idempotencyHash") if "idempotencyKey" in row else None,
         _string(row, "hash"),
@@ -194,9 +201,18 @@ def read_change(log: Log, parsed: dict[str, Any] | None = None) -> Change:
 
 
 def load(text: str) -> Any:
-    """Read JSON strictly: no floats, no key twice."""
+    """Read JSON strictly: no floats, no key twice. Raises ValueError."""
+    return _read(text)[0]
+
+
+def _read(text: str) -> tuple[Any, bool]:
+    """Read JSON strictly; also whether it is canonical, which shows without a closer look."""
+    with suppress(ValueError, RecursionError):
+        value = _quick.decode(text)
+        if _encode(value) == text:
+            return value, True
     try:
-        return _decoder.decode(text)
+        return _strict.decode(text), False
     except json.JSONDecodeError as problem:
         what = "it breaks off" if problem.pos >= len(text.rstrip()) else "it is no JSON"
         raise ValueError(f"{what} at column {problem.colno}") from None
@@ -301,6 +317,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return row
 
 
-_decoder = json.JSONDecoder(
+_quick = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_float)
+_strict = json.JSONDecoder(
     parse_int=_digits, parse_float=_no_float, parse_constant=_no_float, object_pairs_hook=_unique
 )
