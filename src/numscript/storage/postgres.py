@@ -57,6 +57,10 @@ READ_TRIES = 5
 IDLE = TransactionStatus.IDLE
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+READING = (
+    "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), "
+    "set_config('enable_seqscan', 'off', true)"
+)
 HEAD = (
     "SELECT last_transaction, last_log, last_hash, last_date FROM numscript_ledgers "
     "WHERE ledger = %s"
@@ -343,8 +347,8 @@ class PostgresSession:
         else:
             steps = [(BEGIN_READING, ()), (HEAD, (ledger,))]
         if storage.plans and not writes:
-            # Queries are planned for what they ask.
-            steps.insert(1, ("SET LOCAL plan_cache_mode = force_custom_plan", ()))
+            # Queries are planned for what they ask, and keep to the rows of their ledger.
+            steps.insert(1, (READING, ()))
         answers = self._send([*steps, *reads])[len(steps) - 1 :]
         head, *rows = answers
         if not head:
