@@ -79,8 +79,9 @@ class PostgresStorage:
 
     distant = True
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
         self._url = url
+        self.read_only = read_only
         self.url = _without_password(url)
         self._prepare()
         self._connections = ConnectionPool(
@@ -119,13 +120,19 @@ class PostgresStorage:
 
     def _configure(self, connection: Connection) -> None:
         """Have the statements of commits planned once: planning them costs more than they do."""
+        if self.read_only:
+            connection.execute("SET default_transaction_read_only = on")
         if self.plans:
             connection.execute("SET plan_cache_mode = force_generic_plan")
 
     def _migrate(self, connection: Connection, steps: list[list[str]]) -> None:
         """Do the migrations that are missing; the version's row is locked meanwhile."""
-        if self._version(connection) == len(steps):
+        version = self._version(connection)
+        if version == len(steps):
             return
+        if self.read_only:
+            reason = f"it has no books{' of this version' * (version > 0)}, and is read-only"
+            raise StorageError.of(errors.CannotOpen(url=self.url, reason=reason))
         for _ in range(READ_TRIES):
             try:
                 self._migrate_once(connection, steps)

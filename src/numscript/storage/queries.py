@@ -171,16 +171,20 @@ class _Compiler:
             text += f" AND {letter}.{date} <= ?"
             self.values.append(self.at)
             if table == "transactions" and date == "inserted_at":
-                # Ids are given in the order of insertion, so that a walk by id can start there.
-                text += " AND t.id <= (SELECT i.id FROM numscript_transactions i WHERE "
-                text += "i.ledger = ? AND i.inserted_at <= ? ORDER BY i.inserted_at DESC, "
-                text += "i.id DESC LIMIT 1)"
-                self.values += [self.ledger, self.at]
+                text += f" AND t.id <= {self.last_inserted()}"
         if self.query.filter is not None:
             text += f" AND {self.condition(self.query.filter)}"
         names = {"insertion_date": "inserted_at"}
         sorts = [f"{letter}.{names.get(name, name)}" for name in SORTS[table][self.query.sort]]
         return self.page(text, sorts, "AND")
+
+    def last_inserted(self) -> str:
+        """The last id that was given by the moment: ids are given in the order of insertion."""
+        self.values += [self.ledger, self.at]
+        return (
+            "(SELECT i.id FROM numscript_transactions i WHERE i.ledger = ? AND i.inserted_at <= ? "
+            "ORDER BY i.inserted_at DESC, i.id DESC LIMIT 1)"
+        )
 
     def volumes(self) -> Statement:
         """A query whose records are volumes, of accounts or of groups of them."""
@@ -314,10 +318,14 @@ class _Compiler:
         parts = [
             f"({self.address('m.account', leaf)}{role.get(leaf.field, '')})" for leaf in leaves
         ]
-        return (
+        text = (
             "EXISTS (SELECT 1 FROM numscript_moves m WHERE m.ledger = t.ledger AND "
-            f"m.transaction_id = t.id AND ({' OR '.join(parts)}))"
+            f"m.transaction_id = t.id AND ({' OR '.join(parts)})"
         )
+        if self.moment is not None and not self.moment.effective:
+            # So that a walk of these starts there, too.
+            text += f" AND m.transaction_id <= {self.last_inserted()}"
+        return f"{text})"
 
     def compare(self, column: str, leaf: Leaf) -> str:
         """A column compared with the leaf's value."""
