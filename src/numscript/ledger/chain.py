@@ -214,7 +214,8 @@ def _read(text: str) -> tuple[Any, bool]:
     try:
         return _strict.decode(text), False
     except json.JSONDecodeError as problem:
-        what = "it breaks off" if problem.pos >= len(text.rstrip()) else "it is no JSON"
+        ends = problem.pos >= len(text.rstrip()) or problem.msg.startswith("Unterminated")
+        what = "it breaks off" if ends else "it is no JSON"
         raise ValueError(f"{what} at column {problem.colno}") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
