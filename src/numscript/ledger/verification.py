@@ -32,7 +32,7 @@ from numscript.storage.protocol import (
 )
 
 PAGE = 10 * BATCH
-"""How many records are compared at a time."""
+"""How many accounts or volumes are compared at a time."""
 END = Moment(datetime.max.replace(tzinfo=UTC), effective=True)
 """The end of time: what is asked for as of then comes from the histories."""
 
@@ -167,10 +167,10 @@ def _compare_transactions(session: Session, shadow: Shadow) -> Iterator[Problem]
 def _compare_histories(session: Session, shadow: Shadow) -> Iterator[Problem]:
     """What the histories say of transactions otherwise than the log."""
     last = shadow.head.transaction
-    for first in range(1, last + 1, PAGE):
-        numbers = range(first, min(first + PAGE, last + 1))
+    for first in range(1, last + 1, BATCH):
+        numbers = range(first, min(first + BATCH, last + 1))
         rows: Sequence[Transaction] = session.select(
-            Query("transactions", after=(first - 1,), limit=PAGE, moment=END)
+            Query("transactions", after=(first - 1,), limit=BATCH, moment=END)
         )
         stored = session.find(Wanted(transactions=numbers)).transactions
         # What should be there is what is stored, unless that was found to differ.
