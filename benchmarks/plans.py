@@ -242,7 +242,9 @@ def _filters(transactions: int) -> dict[str, dict[str, object]]:
 
 def _log_filters(transactions: int) -> dict[str, object]:
     late = (START + (transactions - 100) * PACE).isoformat()
+    hour = [(START + (transactions // 2 + minutes) * PACE).isoformat() for minutes in (0, 60)]
     trees: list[dict[str, Any]] = [
+        {"$and": [{"$gte": {"date": hour[0]}}, {"$lt": {"date": hour[1]}}]},
         {"$match": {"id": 77}}, {"$lt": {"id": 100}}, {"$gt": {"date": late}},
         {"$match": {"type": "SET_METADATA"}}, {"$in": {"type": ["SET_METADATA", "X"]}},
         {"$like": {"type": "SET%"}}, {"$match": {"idempotency_key": "k"}},
