@@ -83,7 +83,7 @@ def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _looked_at(node: dict[str, Any]) -> int:
     """The rows that a scan looked at, those that it then left out among them."""
     removed = sum(node.get(f"Rows Removed by {by}", 0) for by in ("Filter", "Index Recheck"))
-    return round((node["Actual Rows"] + removed) * node["Actual Loops"])
+    return int((node["Actual Rows"] + removed) * node["Actual Loops"] + 0.5)
 
 
 def plans(ledger: Ledger, connection: psycopg.Connection[Any], question: Question) -> list[Plan]:
@@ -107,7 +107,7 @@ def _overheard() -> Iterator[list[tuple[str, tuple[object, ...]]]]:
         heard.append((statement.text.replace("?", "%s"), (*statement.values, *more)))
         return ask(session, statement, *more)
 
-    PostgresSession._ask = overhear  # type: ignore[method-assign]  # for as long as it takes
+    PostgresSession._ask = overhear  # type: ignore[method-assign,assignment]  # for a while
     try:
         yield heard
     finally:
