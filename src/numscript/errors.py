@@ -1726,7 +1726,9 @@ class BrokenBound(Kind):
 
 
 class NoBooks(Kind):
-    """A file that is opened for reading only holds no books, or those of an older version.
+    """A storage that is opened for reading only holds no books, or those of an older version.
+
+    version: that of its tables, 0 where it has none.
 
     ```python
     import sqlite3
@@ -1751,6 +1753,7 @@ class NoBooks(Kind):
     text = "`{url}` has no books of this version"
     hint_text = "`numscript ledger init` makes them"
     url: str
+    version: int
 
 
 CATALOGUE: dict[str, type[Kind]] = {

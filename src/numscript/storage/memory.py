@@ -274,7 +274,8 @@ class MemorySession:
             return {key: Volume(h.input, h.output) for key, h in self.tables.holdings.items()}
         volumes: dict[BalanceKey, Volume] = {}
         for row in self.tables.transactions:
-            if (row.timestamp if moment.effective else row.inserted_at) <= moment.at:
+            date = row.timestamp if moment.effective else row.inserted_at
+            if date <= moment.at and (moment.since is None or date >= moment.since):
                 for key, (_, input_, output) in moves_of(row.postings).items():
                     before = volumes.get(key, Volume(0, 0))
                     volumes[key] = Volume(before.input + input_, before.output + output)

@@ -69,11 +69,11 @@ class SQLiteStorage:
 
     distant = False
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
         self.url = url
         path, options = self._read_url(url)
         self.path = path
-        self.read_only = options.get("mode") == "ro"
+        self.read_only = read_only or options.get("mode") == "ro"
         try:
             self.timeout = float(options.get("timeout", BUSY_TIMEOUT))
         except ValueError:
@@ -140,7 +140,7 @@ class SQLiteStorage:
         if self._version() == len(steps):
             return
         if self.read_only and self._version() < len(steps):
-            raise StorageError.of(errors.NoBooks(url=self.url))
+            raise StorageError.of(errors.NoBooks(url=self.url, version=self._version()))
         if self._version() > len(steps):
             raise StorageError.of(errors.NewerSchema(found=self._version(), known=len(steps)))
         self._begin()
