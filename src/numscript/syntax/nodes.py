@@ -79,10 +79,11 @@ class Node:
 
 @node
 class Broken(Node):
-    """A place where something should stand that could not be read."""
+    """A place where something should stand that could not be read, and what of it could."""
 
     start: int
     end: int
+    pieces: tuple[Node, ...]
 
 
 # --- expressions ------------------------------------------------------------------------------

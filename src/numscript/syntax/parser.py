@@ -13,7 +13,8 @@ are skipped up to one that can follow it, and a `Broken` node takes its place.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from numscript import errors, values
@@ -21,7 +22,7 @@ from numscript.collector import without_collector
 from numscript.diagnostics import Diagnostic, Kind
 from numscript.prelude import KEYWORDS
 from numscript.script import LIMITS, Limits, Script, Span
-from numscript.syntax import nodes, tables
+from numscript.syntax import mending, nodes, tables
 from numscript.syntax.lexer import (
     ASSET,
     END,
@@ -627,13 +628,46 @@ class _Driver:
 
     def _break_off(self, depth: int, left: int, end: int, at: int) -> None:
         start = self.starts[depth] if depth < len(self.starts) else self.tokens.starts[at]
-        end = max(end, start)
+        values: Sequence[Any] = self.values[depth:]
+        starts = self.starts[depth:]
         del self.states[depth + 1 :]
         del self.values[depth:]
         del self.starts[depth:]
+        call = None
+        if left == NONTERMINAL["statement"]:
+            values, call = mending.swallowed_call(values)
+            if call is not None:
+                end = self.tokens.ends[bisect_left(self.tokens.starts, call.start) - 1]
+        mend = mending.MENDERS.get(tables.NONTERMINALS[~left], mending.broken)
+        end = max(start, end)
+        mended = mend(values, starts, end) if values else nodes.Broken(start, end, ())
+        # Where a declaration was begun a statement could stand too, and is looked for first.
+        if isinstance(mended, nodes.FeatureDeclaration):
+            left = NONTERMINAL["feature_declaration"]
+        elif isinstance(mended, nodes.VarsDeclaration):
+            left = NONTERMINAL["vars_declaration"]
+        self._push(left, mended, start)
+        if call is not None:
+            if left == NONTERMINAL["statement"]:
+                self._end_statement()
+            self._push(NONTERMINAL["statement"], call, call.start)
+
+    def _push(self, left: int, value: nodes.Node, start: int) -> None:
         self.states.append(tables.GOTOS[self.states[-1]][left])
-        self.values.append(nodes.Broken(start, end))
+        self.values.append(value)
         self.starts.append(start)
+
+    def _end_statement(self) -> None:
+        """Add the statement on top to the list of those before it, as its reduction does."""
+        statement, start = self.values.pop(), self.starts.pop()
+        del self.states[-1]
+        target = tables.GOTOS[self.states[-1]].get(NONTERMINAL["_statements"])
+        if target is None:
+            self.values[-1].append(statement)
+        else:
+            self.states.append(target)
+            self.values.append([statement])
+            self.starts.append(start)
 
 
 def _accepts(states: list[int], kind: int) -> bool:
