@@ -122,7 +122,10 @@ def _save(values: Values, starts: Sequence[int], end: int) -> nodes.SaveStatemen
 
 def _print(values: Values, starts: Sequence[int], end: int) -> nodes.PrintStatement:
     """`print EXPRESSION`, as far as it goes."""
-    return nodes.PrintStatement(starts[0], end, broken(values[1:], starts[1:], end))
+    value: Any = _part(values[1:], end)
+    if not isinstance(value, _EXPRESSIONS):
+        value = broken(values[1:], starts[1:], end)
+    return nodes.PrintStatement(starts[0], end, value)
 
 
 def _call(values: Values, starts: Sequence[int], end: int) -> nodes.FnCall:

@@ -471,6 +471,7 @@ class _Driver:
                 return _EMPTY
             if at > quiet:
                 self._report_unexpected(at)
+            self._complete(end)
             resumed = self._recover(at, end)
             if resumed < 0:
                 return _EMPTY
@@ -537,6 +538,21 @@ class _Driver:
             if len(states) > deepest:
                 return at, end, None
         raise AssertionError("the last token is the end of the text")
+
+    def _complete(self, end: int) -> None:
+        """Reduce what is read to its end whatever comes, so that it is not given up."""
+        while True:
+            steps = list(_STEPS[self.states[-1]].values())
+            step = steps[0] if steps else None
+            if not isinstance(step, tuple) or step[0] < 1 or any(s != step for s in steps):
+                return
+            length, left, build, kept = step
+            parts, start = self.values[-length:], self.starts[-length]
+            del self.states[-length:], self.values[-length:], self.starts[-length:]
+            value: Any = parts[kept]
+            if build is not None:
+                value = build(parts if length > 1 else parts[0], start, end)
+            self._push(left, value, start)
 
     def _report_unexpected(self, at: int) -> None:
         kind, start, end = (column[at] for column in self.tokens[:3])
@@ -638,7 +654,7 @@ class _Driver:
             values, call = mending.swallowed_call(values)
             if call is not None:
                 end = self.tokens.ends[bisect_left(self.tokens.starts, call.start) - 1]
-        mend = mending.MENDERS.get(tables.NONTERMINALS[~left], mending.broken)
+        mend = mending.MENDERS.get(tables.NONTERMINALS[left], mending.broken)
         end = max(start, end)
         mended = mend(values, starts, end) if values else nodes.Broken(start, end, ())
         # Where a declaration was begun a statement could stand too, and is looked for first.
@@ -648,26 +664,13 @@ class _Driver:
             left = NONTERMINAL["vars_declaration"]
         self._push(left, mended, start)
         if call is not None:
-            if left == NONTERMINAL["statement"]:
-                self._end_statement()
+            self._complete(end)
             self._push(NONTERMINAL["statement"], call, call.start)
 
-    def _push(self, left: int, value: nodes.Node, start: int) -> None:
+    def _push(self, left: int, value: Any, start: int) -> None:
         self.states.append(tables.GOTOS[self.states[-1]][left])
         self.values.append(value)
         self.starts.append(start)
-
-    def _end_statement(self) -> None:
-        """Add the statement on top to the list of those before it, as its reduction does."""
-        statement, start = self.values.pop(), self.starts.pop()
-        del self.states[-1]
-        target = tables.GOTOS[self.states[-1]].get(NONTERMINAL["_statements"])
-        if target is None:
-            self.values[-1].append(statement)
-        else:
-            self.states.append(target)
-            self.values.append([statement])
-            self.starts.append(start)
 
 
 def _accepts(states: list[int], kind: int) -> bool:
