@@ -1751,7 +1751,7 @@ class NoBooks(Kind):
     code = "NUM609"
     title = "no books"
     text = "`{url}` has {found}"
-    hint_text = "`numscript ledger init` makes books of this version"
+    hint_text = "`numscript ledger init` makes or upgrades them"
     url: str
     found: str
 
