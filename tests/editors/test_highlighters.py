@@ -1,0 +1,91 @@
+"""Every highlighter gives every word of every conformance script the class that Python gives it.
+
+Each runs in the tool it is written for and says what it made of each character; what is compared
+is the class of all that is not blank.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+from numscript.grammar.editors import NAMES, make_files
+from numscript.highlighting import TokenClass, classify
+from numscript.prelude import BUILTINS, KEYWORDS, TYPES
+from numscript.script import Script
+from tests.editors.tools import EDITORS, emacs, neovim, node, run
+from tests.material import CONFORMANCE, ROOT
+
+WORDS = Path(__file__).with_name("words.num")
+SCRIPTS = (*sorted(CONFORMANCE.rglob("*.num")), *sorted((ROOT / "examples").glob("*.num")))
+Runs = Iterable[tuple[int, int, str]]
+"""Stretches of a text, in the unit that a tool counts in, with the name that the tool has."""
+
+PLAIN = {TokenClass.IDENTIFIER, TokenClass.PUNCTUATION}
+"""Classes that Vim and Emacs show as plain text."""
+
+
+def expected(text: str, plain: set[TokenClass]) -> list[str]:
+    """The class of each character; "" for those that have none or a plain one."""
+    classes = [""] * len(text)
+    for start, end, kind in classify(Script(text)):
+        if kind not in plain:
+            classes[start:end] = [kind.value] * (end - start)
+    return classes
+
+
+def received(text: str, runs: Runs, class_by_name: Callable[[str], str], unit: str) -> list[str]:
+    """The class of each character, from what a tool says of stretches in its own unit."""
+    places: list[int] = []
+    for number, character in enumerate(text):
+        width = len(character.encode(unit)) // {"utf-8": 1, "utf-16-le": 2, "utf-32-le": 4}[unit]
+        places += [number] * width
+    classes = [""] * len(text)
+    for start, end, name in runs:
+        for place in places[start:end]:
+            classes[place] = class_by_name(name)
+    return classes
+
+
+def compare(
+    path: Path,
+    runs: Runs,
+    class_by_name: Callable[[str], str],
+    *,
+    unit: str,
+    plain: set[TokenClass],
+) -> None:
+    text = path.read_bytes().decode("utf-8")
+    rows = zip(
+        text, expected(text, plain), received(text, runs, class_by_name, unit), strict=True
+    )
+    wrong = []
+    line, column = 1, 0
+    for character, wanted, got in rows:
+        line, column = (line + 1, 0) if character == "\n" else (line, column + 1)
+        if not character.isspace() and wanted != got:
+            wrong.append(f"{path}:{line}:{column}: `{character}` is {got or 'plain'}, not {wanted}")
+    assert wrong == []
+
+
+@pytest.fixture
+def listing(tmp_path: Path) -> Path:
+    """A file that names the scripts, one a line."""
+    path = tmp_path / "scripts.txt"
+    path.write_text("".join(f"{script}\n" for script in (*SCRIPTS, WORDS)), encoding="utf-8")
+    return path
+
+
+def test_vim(listing: Path) -> None:
+    answer = run(
+        [neovim(), "--headless", "--clean", "--cmd", f"set rtp^={EDITORS / 'neovim'}"]
+        + ["-c", f"luafile {Path(__file__).with_name('neovim-classes.lua')}"],
+        environment={"NUMSCRIPT_LIST": str(listing)},
+    )
+    groups = {f"numscript{kind.capitalize()}": kind.value for kind in TokenClass}
+    groups |= {"numscriptAccountVariable": "variable", "numscriptUnclosedString": ""}
+    for path, runs in zip((*SCRIPTS, WORDS), json.loads(answer), strict=True):
+        compare(path, runs, groups.__getitem__, unit="utf-8", plain=PLAIN)
