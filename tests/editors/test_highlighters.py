@@ -89,3 +89,16 @@ def test_vim(listing: Path) -> None:
     groups |= {"numscriptAccountVariable": "variable", "numscriptUnclosedString": ""}
     for path, runs in zip((*SCRIPTS, WORDS), json.loads(answer), strict=True):
         compare(path, runs, groups.__getitem__, unit="utf-8", plain=PLAIN)
+
+
+def test_emacs(listing: Path) -> None:
+    answer = run(
+        [emacs(), "--batch", "-Q", "-L", EDITORS / "emacs"]
+        + ["-l", Path(__file__).with_name("emacs-classes.el")],
+        environment={"NUMSCRIPT_LIST": str(listing)},
+    )
+    faces = {names.emacs: kind.value for kind, names in NAMES.items()}
+    faces["font-lock-warning-face"] = ""
+    faces["font-lock-comment-delimiter-face"] = TokenClass.COMMENT.value
+    for path, runs in zip((*SCRIPTS, WORDS), json.loads(answer), strict=True):
+        compare(path, runs, faces.__getitem__, unit="utf-32-le", plain=PLAIN)
