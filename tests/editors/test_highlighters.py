@@ -7,8 +7,9 @@ is the class of all that is not blank.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -16,11 +17,14 @@ from numscript.grammar.editors import NAMES, make_files
 from numscript.highlighting import TokenClass, classify
 from numscript.prelude import BUILTINS, KEYWORDS, TYPES
 from numscript.script import Script
+from numscript.syntax import nodes
+from numscript.syntax.parser import parse
 from tests.editors.tools import EDITORS, emacs, neovim, node, run
 from tests.material import CONFORMANCE, ROOT
 
 WORDS = Path(__file__).with_name("words.num")
-SCRIPTS = (*sorted(CONFORMANCE.rglob("*.num")), *sorted((ROOT / "examples").glob("*.num")))
+LAYOUT = Path(__file__).with_name("layout.num")
+SCRIPTS = (LAYOUT, *sorted(CONFORMANCE.rglob("*.num")), *sorted((ROOT / "examples").glob("*.num")))
 Runs = Iterable[tuple[int, int, str]]
 """Stretches of a text, in the unit that a tool counts in, with the name that the tool has."""
 
@@ -79,6 +83,9 @@ def listing(tmp_path: Path) -> Path:
     return path
 
 
+# --- Vim and Emacs ----------------------------------------------------------------------------
+
+
 def test_vim(listing: Path) -> None:
     answer = run(
         [neovim(), "--headless", "--clean", "--cmd", f"set rtp^={EDITORS / 'neovim'}"]
@@ -87,6 +94,7 @@ def test_vim(listing: Path) -> None:
     )
     groups = {f"numscript{kind.capitalize()}": kind.value for kind in TokenClass}
     groups |= {"numscriptAccountVariable": "variable", "numscriptUnclosedString": ""}
+    groups["numscriptBlockComment"] = "comment"
     for path, runs in zip((*SCRIPTS, WORDS), json.loads(answer), strict=True):
         compare(path, runs, groups.__getitem__, unit="utf-8", plain=PLAIN)
 
@@ -102,3 +110,66 @@ def test_emacs(listing: Path) -> None:
     faces["font-lock-comment-delimiter-face"] = TokenClass.COMMENT.value
     for path, runs in zip((*SCRIPTS, WORDS), json.loads(answer), strict=True):
         compare(path, runs, faces.__getitem__, unit="utf-32-le", plain=PLAIN)
+
+
+# --- CodeMirror -------------------------------------------------------------------------------
+
+SAME_RECORD = {
+    "SourceOverdraftBounded": "SourceOverdraft",
+    "SendStatementReversed": "SendStatement",
+}
+"""Nodes of the grammar whose record in the tree is that of another."""
+KNOWN = {"error", *SAME_RECORD, *vars(nodes)} - {"Program"}
+
+
+class Found(NamedTuple):
+    """What CodeMirror makes of a script: classes and nodes, by stretches of UTF-16."""
+
+    runs: Runs
+    nodes: Runs
+
+
+@pytest.fixture(scope="module")
+def codemirror() -> list[Found]:
+    package = EDITORS / "codemirror"
+    run([node(), "build.js"], cwd=package)
+    listing = "".join(f"{path}\n" for path in SCRIPTS)
+    answer = json.loads(run([node(), "test/classes.js"], cwd=package, text=listing))
+    return [Found(**found) for found in answer]
+
+
+def test_codemirror(codemirror: list[Found]) -> None:
+    for path, found in zip(SCRIPTS, codemirror, strict=True):
+        compare(path, found.runs, str, unit="utf-16-le", plain={TokenClass.IDENTIFIER})
+
+
+def test_codemirrors_tree_is_that_of_the_parser(codemirror: list[Found]) -> None:
+    for path, found in zip(SCRIPTS, codemirror, strict=True):
+        text = path.read_bytes().decode("utf-8")
+        program = parse(Script(text)).program
+        wanted = {
+            (each.start, each.end, type(each).__name__)
+            for each in nodes_of(program)
+            if each is not program
+        }
+        place = [0]
+        for character in text:
+            width = len(character.encode("utf-16-le")) // 2
+            place += [place[-1]] * (width - 1) + [place[-1] + 1]
+        got = {
+            (place[start], place[end], SAME_RECORD.get(name, name))
+            for start, end, name in found.nodes
+            if name in KNOWN
+        }
+        assert got == wanted, path
+
+
+def nodes_of(value: object) -> Iterator[nodes.Node]:
+    """A node and all nodes below it."""
+    if isinstance(value, nodes.Node):
+        yield value
+        for field in value.fields:
+            yield from nodes_of(field)
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from nodes_of(item)

@@ -41,8 +41,9 @@ syntax match numscriptAccountVariable /\$[a-z_][a-z0-9_]*/ contained
 syntax match numscriptUnclosedString /"[^\r\n]*/
 syntax match numscriptString /"\%([^"\\]\|\\"\|\\\)*"/
 syntax match numscriptComment /\/\/.*/ contains=@Spell
-syntax region numscriptComment start=/\/\*/ end=/\*\// contains=numscriptComment,@Spell
+syntax region numscriptBlockComment start=/\/\*/ end=/\*\// contains=numscriptBlockComment,@Spell
 
+highlight default link numscriptBlockComment numscriptComment
 highlight default link numscriptAccountVariable numscriptVariable
 highlight default link numscriptUnclosedString Error
 

@@ -1,0 +1,12 @@
+"""The language package for CodeMirror, through its own tests in Node."""
+
+from __future__ import annotations
+
+from tests.editors.tools import EDITORS, node, run
+
+
+def test_codemirror_package() -> None:
+    run([node(), "build.js"], cwd=EDITORS / "codemirror")
+    said = run([node(), "--test", "test/language.test.js"], cwd=EDITORS / "codemirror")
+    assert "# fail 0" in said
+    assert "# pass 0" not in said
