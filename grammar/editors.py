@@ -229,8 +229,8 @@ def _emacs_lines() -> Iterable[str]:
         yield from _wrapped([f'"{word}"' for word in words], first="  '(", more="   ", glue="")
         yield f'  "Words of class {token_class}.")'
     yield "(defconst numscript-keyword-functions"
-    words = " ".join(f'"{word}"' for word in sorted(FUNCTION_KEYWORDS))
-    yield f"  '({words})"
+    both = " ".join(f'"{word}"' for word in sorted(FUNCTION_KEYWORDS))
+    yield f"  '({both})"
     yield '  "Keywords that are functions where a parenthesis follows.")'
     yield "(defconst numscript-faces"
     rows = [f"({kind} . {names.emacs})" for kind, names in NAMES.items() if names.emacs]

@@ -143,7 +143,7 @@ class _Writer:
         name = str(symbol.name)
         if not symbol.is_term:
             return self._name(name)
-        word = self._words.get(name)
+        word: str | None = self._words.get(name)
         if word is None:
             return NODE_TERMINALS.get(name) or f"{_lower(_camel(name.lower()))}Token"
         if word.isalpha():

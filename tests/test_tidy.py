@@ -39,6 +39,8 @@ IMPORTS: dict[str, tuple[str, ...]] = {
     "syntax": (*GROUND, "syntax"),
     "syntax.nodes": ("script",),
     "syntax.tables": (),
+    "highlighting": ("script", "prelude", "syntax"),
+    "pygments": ("script", "highlighting"),
     "analysis": FRONT,
     "bytecode": (*GROUND, "bytecode"),
     "bytecode.opcodes": (),
@@ -54,6 +56,7 @@ IMPORTS: dict[str, tuple[str, ...]] = {
     "cli": (*CORE, "embedding", "", "inputs", "storage", "ledger", "specs", "render", "cli"),
     "__main__": ("cli",),
     "grammar": ("grammar", ""),
+    "grammar.editors": ("grammar", "", "highlighting", "prelude", "syntax.tables"),
 }
 """What of the package each module may import, by the longest name that fits; "" is the root."""
 
@@ -65,6 +68,7 @@ NEVER = (
 )
 THIRD_PARTIES = {
     "lark": ("grammar",),
+    "pygments": ("pygments",),
     "click": ("cli",),
     "psycopg": ("storage.postgres", "storage.pipeline"),
     "psycopg_pool": ("storage.postgres",),

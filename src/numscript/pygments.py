@@ -57,9 +57,13 @@ class NumscriptLexer(Lexer):
 def _between(text: str, start: int, end: int) -> Iterator[tuple[int, Token, str]]:
     """What stands between two tokens: blanks, and signs that the language does not know."""
     while start < end:
-        blank = text[start].isspace()
+        blank = _is_blank(text[start])
         stop = start + 1
-        while stop < end and text[stop].isspace() is blank:
+        while stop < end and _is_blank(text[stop]) is blank:
             stop += 1
         yield start, Blank if blank else Error, text[start:stop]
         start = stop
+
+
+def _is_blank(character: str) -> bool:
+    return character.isspace() or character == "\ufeff"

@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-
 from numscript.grammar.editors import NAMES, make_files
+
 from numscript.highlighting import TokenClass, classify
 from numscript.prelude import BUILTINS, KEYWORDS, TYPES
 from numscript.script import Script
 from numscript.syntax import nodes
 from numscript.syntax.parser import parse
-from tests.editors.tools import EDITORS, emacs, neovim, node, run
+from tests.editors import tools
+from tests.editors.tools import EDITORS, node, run
 from tests.material import CONFORMANCE, ROOT
 
 WORDS = Path(__file__).with_name("words.num")
@@ -63,9 +64,7 @@ def compare(
     plain: set[TokenClass],
 ) -> None:
     text = path.read_bytes().decode("utf-8")
-    rows = zip(
-        text, expected(text, plain), received(text, runs, class_by_name, unit), strict=True
-    )
+    rows = zip(text, expected(text, plain), received(text, runs, class_by_name, unit), strict=True)
     wrong = []
     line, column = 1, 0
     for character, wanted, got in rows:
@@ -87,11 +86,8 @@ def listing(tmp_path: Path) -> Path:
 
 
 def test_vim(listing: Path) -> None:
-    answer = run(
-        [neovim(), "--headless", "--clean", "--cmd", f"set rtp^={EDITORS / 'neovim'}"]
-        + ["-c", f"luafile {Path(__file__).with_name('neovim-classes.lua')}"],
-        environment={"NUMSCRIPT_LIST": str(listing)},
-    )
+    script = Path(__file__).with_name("neovim-classes.lua")
+    answer = tools.neovim(script, NUMSCRIPT_LIST=str(listing))
     groups = {f"numscript{kind.capitalize()}": kind.value for kind in TokenClass}
     groups |= {"numscriptAccountVariable": "variable", "numscriptUnclosedString": ""}
     groups["numscriptBlockComment"] = "comment"
@@ -100,16 +96,32 @@ def test_vim(listing: Path) -> None:
 
 
 def test_emacs(listing: Path) -> None:
-    answer = run(
-        [emacs(), "--batch", "-Q", "-L", EDITORS / "emacs"]
-        + ["-l", Path(__file__).with_name("emacs-classes.el")],
-        environment={"NUMSCRIPT_LIST": str(listing)},
-    )
+    script = Path(__file__).with_name("emacs-classes.el")
+    answer = tools.emacs(script, NUMSCRIPT_LIST=str(listing))
     faces = {names.emacs: kind.value for kind, names in NAMES.items()}
     faces["font-lock-warning-face"] = ""
     faces["font-lock-comment-delimiter-face"] = TokenClass.COMMENT.value
     for path, runs in zip((*SCRIPTS, WORDS), json.loads(answer), strict=True):
         compare(path, runs, faces.__getitem__, unit="utf-32-le", plain=PLAIN)
+
+
+# --- TextMate ---------------------------------------------------------------------------------
+
+
+def test_textmate() -> None:
+    listing = "".join(f"{path}\n" for path in (*SCRIPTS, WORDS))
+    answer = run([node(), "test/classes.js"], cwd=EDITORS / "vscode", text=listing)
+    kinds = {names.textmate: kind.value for kind, names in NAMES.items() if names.textmate}
+
+    def class_of(scopes: str) -> str:
+        for scope in reversed(scopes.split()):
+            for name, kind in kinds.items():
+                if scope.startswith(f"{name}."):
+                    return str(kind)
+        return TokenClass.IDENTIFIER.value if scopes.startswith("meta.identifier") else ""
+
+    for path, runs in zip((*SCRIPTS, WORDS), json.loads(answer), strict=True):
+        compare(path, runs, class_of, unit="utf-16-le", plain=set())
 
 
 # --- CodeMirror -------------------------------------------------------------------------------
@@ -131,10 +143,8 @@ class Found(NamedTuple):
 
 @pytest.fixture(scope="module")
 def codemirror() -> list[Found]:
-    package = EDITORS / "codemirror"
-    run([node(), "build.js"], cwd=package)
     listing = "".join(f"{path}\n" for path in SCRIPTS)
-    answer = json.loads(run([node(), "test/classes.js"], cwd=package, text=listing))
+    answer = json.loads(run([node(), "test/classes.js"], cwd=tools.codemirror(), text=listing))
     return [Found(**found) for found in answer]
 
 
@@ -173,3 +183,21 @@ def nodes_of(value: object) -> Iterator[nodes.Node]:
     elif isinstance(value, tuple):
         for item in value:
             yield from nodes_of(item)
+
+
+# --- what is made -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", make_files(ROOT), ids=lambda path: path.name)
+def test_the_made_files_are_fresh(path: Path) -> None:
+    assert (ROOT / path).read_text(encoding="utf-8") == make_files(ROOT)[path], "run `make editors`"
+
+
+def test_every_word_of_the_language_is_in_the_scripts() -> None:
+    """A word that no script has would be compared in none."""
+    seen: set[str] = set()
+    for path in (*SCRIPTS, WORDS):
+        text = path.read_bytes().decode("utf-8")
+        seen.update(text[start:end] for start, end, _ in classify(Script(text)))
+    for word in (*KEYWORDS, *map(str, TYPES), *BUILTINS):
+        assert word in seen, word

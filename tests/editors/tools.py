@@ -5,9 +5,12 @@ In CI, which installs all of them, nothing is skipped.
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -41,22 +44,39 @@ def node() -> str:
     return path
 
 
-def emacs() -> str:
-    """The path of Emacs."""
-    return program("emacs", "apt-get install emacs-nox elpa-eglot")
+def codemirror() -> Path:
+    """The folder of the package for CodeMirror, built; once, where tests run beside each other."""
+    package = EDITORS / "codemirror"
+    built = package / "dist" / "index.js"
+    sources = [package / "build.js", *(package / "src").glob("*.grammar")]
+    sources += [package / "src" / f"{name}.js" for name in ("index", "highlight", "words")]
+    with (EDITORS / "node_modules" / ".numscript-lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        newest = max(path.stat().st_mtime for path in sources)
+        if not built.is_file() or built.stat().st_mtime < newest:
+            run([node(), "build.js"], cwd=package)
+    return package
 
 
-def neovim() -> str:
-    """The path of Neovim, which is among the packages that the tests install."""
-    path = program("nvim", "pip install -e '.[test]'")
-    said = run([path, "--version"])
-    if "v0.1" not in said.splitlines()[0] or "v0.10" in said.splitlines()[0]:
-        absent(f"Neovim 0.11 or later is needed, not {said.splitlines()[0]}")
-    return path
+def emacs(script: Path, **environment: str) -> str:
+    """What a script in Lisp writes, in Emacs with the mode of Numscript on its path."""
+    path = program("emacs", "apt-get install emacs-nox elpa-eglot")
+    arguments = ["--batch", "-L", str(EDITORS / "emacs"), "-l", str(script)]
+    return run([path, "--no-init-file", *arguments], environment=environment)
+
+
+def neovim(script: Path, **environment: str) -> str:
+    """What a script in Lua writes, in Neovim with the files for Numscript on its path."""
+    path = program("nvim", "it is among what `pip install -e '.[test]'` installs")
+    version = re.search(r"v0\.(\d+)", run([path, "--version"]))
+    if version is None or int(version[1]) < 11:
+        absent("Neovim 0.11 or later is needed")
+    files = ["--cmd", f"set runtimepath^={EDITORS / 'neovim'}", "-c", f"luafile {script}"]
+    return run([path, "--headless", "--clean", *files], environment=environment)
 
 
 def run(
-    arguments: list[str | Path],
+    arguments: Sequence[str | Path],
     *,
     cwd: Path = EDITORS,
     text: str = "",
