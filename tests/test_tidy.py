@@ -26,7 +26,7 @@ SRC = ROOT / "src" / "numscript"
 GRAMMAR_FOLDER = ROOT / "grammar"
 LSP_FOLDER = ROOT / "lsp" / "numscript_lsp"
 
-GROUND = ("script", "prelude", "diagnostics", "errors", "values")
+GROUND = ("collector", "script", "prelude", "diagnostics", "errors", "values")
 FRONT = (*GROUND, "syntax", "analysis")
 CORE = (*FRONT, "bytecode", "runtime")
 KEPT = ("runtime.result", "runtime.store")
@@ -35,6 +35,7 @@ EDITED = (*CORE, "embedding", "", "inputs", "specs", "render")
 LSP_GROUND = ("lsp.json_tree", "lsp.names", "lsp.specs_symbols", "lsp.tokens", "lsp.tree")
 """What the language server knows of scripts, and what of itself its features stand on."""
 IMPORTS: dict[str, tuple[str, ...]] = {
+    "collector": (),
     "script": (),
     "prelude": (),
     "diagnostics": ("script",),
