@@ -21,6 +21,7 @@ def did_open(server: NumscriptServer, request: types.DidOpenTextDocumentParams) 
     opened = request.text_document
     server.project.open(opened.uri, opened.text, opened.version)
     server.publish_soon(opened.uri)
+    server.index_soon()
 
 
 def did_change(server: NumscriptServer, request: types.DidChangeTextDocumentParams) -> None:
@@ -84,8 +85,9 @@ def did_change_configuration(
 def did_change_watched_files(
     server: NumscriptServer, request: types.DidChangeWatchedFilesParams
 ) -> None:
-    """A file beside an open one has changed: its flags may be others now."""
-    del request
+    """Files have changed on disk: their names, and the flags of what they lie beside."""
+    for change in request.changes:
+        server.project.look_at(change.uri)
     server.publish_all()
 
 
