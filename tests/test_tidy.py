@@ -24,12 +24,16 @@ from tests.material import ROOT
 
 SRC = ROOT / "src" / "numscript"
 GRAMMAR_FOLDER = ROOT / "grammar"
+LSP_FOLDER = ROOT / "lsp" / "numscript_lsp"
 
 GROUND = ("script", "prelude", "diagnostics", "errors", "values")
 FRONT = (*GROUND, "syntax", "analysis")
 CORE = (*FRONT, "bytecode", "runtime")
 KEPT = ("runtime.result", "runtime.store")
 """What of a run a storage and a ledger know: postings, and what a script may read."""
+EDITED = (*CORE, "embedding", "", "inputs", "specs", "render")
+LSP_GROUND = ("lsp.json_tree", "lsp.names", "lsp.tree")
+"""What the language server knows of scripts, and what of itself its features stand on."""
 IMPORTS: dict[str, tuple[str, ...]] = {
     "script": (),
     "prelude": (),
@@ -52,10 +56,19 @@ IMPORTS: dict[str, tuple[str, ...]] = {
     "specs": (*CORE, "embedding", "", "inputs"),
     "render": (*CORE, "embedding", "", "inputs", "storage", "ledger", "specs"),
     "cli": (*CORE, "embedding", "", "inputs", "storage", "ledger", "specs", "render", "cli"),
+    "cli.lsp": ("cli", "lsp.server"),
     "__main__": ("cli",),
     "grammar": ("grammar", ""),
+    "lsp": (*EDITED, "lsp"),
+    "lsp.features": (*EDITED, *LSP_GROUND, "lsp.features"),
+    "lsp.lines": (),
+    "lsp.json_tree": ("script",),
+    "lsp.tree": ("syntax",),
 }
-"""What of the package each module may import, by the longest name that fits; "" is the root."""
+"""What of the package each module may import, by the longest name that fits; "" is the root.
+
+`lsp` stands for the package `numscript_lsp`.
+"""
 
 NEVER = (
     ("bytecode.program", "bytecode.compiler", "a stored program runs without the front half"),
@@ -68,6 +81,9 @@ THIRD_PARTIES = {
     "click": ("cli",),
     "psycopg": ("storage.postgres", "storage.pipeline"),
     "psycopg_pool": ("storage.postgres",),
+    "lsprotocol": ("lsp.convert", "lsp.handlers", "lsp.server"),
+    "pygls": ("lsp.server",),
+    "websockets": ("lsp.server",),
 }
 """The only modules that may import what is not Python's own."""
 
@@ -142,6 +158,8 @@ class Module:
         self.path = path
         if path.is_relative_to(SRC):
             parts = path.relative_to(SRC).with_suffix("").parts
+        elif path.is_relative_to(LSP_FOLDER):
+            parts = ("lsp", *path.relative_to(LSP_FOLDER).with_suffix("").parts)
         else:
             parts = ("grammar", *path.relative_to(GRAMMAR_FOLDER).with_suffix("").parts)
         if parts[-1] == "__init__":
@@ -157,20 +175,27 @@ class Module:
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
                 for alias in node.names:
-                    yield alias.name, node.lineno
+                    yield as_module(alias.name), node.lineno
             elif isinstance(node, ast.ImportFrom):
                 stem = node.module or ""
                 if node.level:
                     parents = self.package.split(".")[: len(self.package) - node.level + 1]
                     stem = ".".join(part for part in ("numscript", *parents, stem) if part)
+                stem = as_module(stem)
                 for alias in node.names:
                     whole = f"{stem}.{alias.name}"
                     yield (whole if whole in names() else stem), node.lineno
 
 
+def as_module(name: str) -> str:
+    """A module's absolute name, with the language server's below `numscript` as the others."""
+    root, dot, inside = name.partition(".")
+    return f"numscript.lsp{dot}{inside}" if root == "numscript_lsp" else name
+
+
 @cache
 def modules() -> tuple[Module, ...]:
-    paths = [*SRC.rglob("*.py"), *GRAMMAR_FOLDER.rglob("*.py")]
+    paths = [*SRC.rglob("*.py"), *GRAMMAR_FOLDER.rglob("*.py"), *LSP_FOLDER.rglob("*.py")]
     return tuple(Module(path) for path in sorted(paths))
 
 

@@ -1,0 +1,80 @@
+"""Our records and the protocol's types, one into the other; offsets become positions here."""
+
+from __future__ import annotations
+
+from lsprotocol import types
+
+from numscript.script import Span
+from numscript_lsp.documents import Change, Document
+from numscript_lsp.features.diagnostics import Finding
+from numscript_lsp.features.records import Edit
+from numscript_lsp.lines import Encoding, LineColumn
+
+SOURCE = "numscript"
+
+
+class Converter:
+    """Converts what is about one document; `encoding` is what the client's columns count."""
+
+    def __init__(self, document: Document, encoding: Encoding) -> None:
+        self.document = document
+        self.encoding = encoding
+
+    # --- from the protocol ---
+
+    def offset(self, position: types.Position) -> int:
+        """The offset of a position."""
+        return self.document.offset(place_of(position), self.encoding)
+
+    def span(self, found: types.Range) -> Span:
+        """The span of a range."""
+        start = self.offset(found.start)
+        return Span(start, max(start, self.offset(found.end)))
+
+    # --- to the protocol ---
+
+    def position(self, offset: int) -> types.Position:
+        """The position of an offset."""
+        return types.Position(*self.document.lines.position(offset, self.encoding))
+
+    def range(self, span: Span) -> types.Range:
+        """The range of a span."""
+        return types.Range(self.position(span.start), self.position(span.end))
+
+    def location(self, span: Span) -> types.Location:
+        """A span of this document."""
+        return types.Location(self.document.uri, self.range(span))
+
+    def edit(self, edit: Edit) -> types.TextEdit:
+        """An edit."""
+        return types.TextEdit(self.range(edit.span), edit.text)
+
+    def diagnostic(self, finding: Finding, documentation: str) -> types.Diagnostic:
+        """A finding, with a link to its page under the documentation's address, if there is one."""
+        link = f"{documentation}#{finding.anchor}" if documentation else None
+        related = [
+            types.DiagnosticRelatedInformation(self.location(row.span), row.message)
+            for row in finding.related
+        ]
+        return types.Diagnostic(
+            range=self.range(finding.span),
+            message=finding.message,
+            severity=types.DiagnosticSeverity(int(finding.severity)),
+            code=finding.code,
+            code_description=types.CodeDescription(link) if link else None,
+            source=SOURCE,
+            tags=[types.DiagnosticTag.Unnecessary] if finding.unnecessary else None,
+            related_information=related or None,
+        )
+
+
+def place_of(position: types.Position) -> LineColumn:
+    """A position of the protocol."""
+    return LineColumn(position.line, position.character)
+
+
+def change_of(change: types.TextDocumentContentChangeEvent) -> Change:
+    """A change that the client sends."""
+    if isinstance(change, types.TextDocumentContentChangePartial):
+        return Change(place_of(change.range.start), place_of(change.range.end), change.text)
+    return Change(None, None, change.text)

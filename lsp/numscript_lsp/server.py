@@ -1,0 +1,165 @@
+"""The server: `make_server` puts the handlers together, `serve_...` run it over a transport."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Any
+
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+from pygls.protocol import LanguageServerProtocol, default_converter
+from pygls.protocol.language_server import lsp_method
+
+from numscript import __version__
+from numscript_lsp.convert import Converter
+from numscript_lsp.documents import Document, path_of
+from numscript_lsp.handlers import synchronization
+from numscript_lsp.lines import Encoding
+from numscript_lsp.project import Project, Settings, read_settings
+
+NAME = "numscript"
+ROWS = (*synchronization.ROWS,)
+"""Every method that is served, but for those that `Protocol` serves itself."""
+
+
+class Protocol(LanguageServerProtocol):
+    """The protocol with documents of our own.
+
+    Those of pygls end lines also where the protocol does not, and put a column that lies behind
+    the end of its line in front of it.
+    """
+
+    _server: NumscriptServer
+
+    @lsp_method(types.INITIALIZE)
+    def lsp_initialize(self, request: types.InitializeParams) -> Any:
+        """Answer with what the server can do, and take what the client can."""
+        result = yield from super().lsp_initialize(request)
+        self._server.take_client(request, result.capabilities.position_encoding or "utf-16")
+        return result
+
+    @lsp_method(types.TEXT_DOCUMENT_DID_OPEN)
+    def lsp_text_document__did_open(self, request: types.DidOpenTextDocumentParams) -> None:
+        """A document was opened."""
+        synchronization.did_open(self._server, request)
+
+    @lsp_method(types.TEXT_DOCUMENT_DID_CHANGE)
+    def lsp_text_document__did_change(self, request: types.DidChangeTextDocumentParams) -> None:
+        """A document was changed."""
+        synchronization.did_change(self._server, request)
+
+    @lsp_method(types.TEXT_DOCUMENT_DID_CLOSE)
+    def lsp_text_document__did_close(self, request: types.DidCloseTextDocumentParams) -> None:
+        """A document was closed."""
+        synchronization.did_close(self._server, request)
+
+
+class NumscriptServer(LanguageServer):
+    """A server for one client.
+
+    project: its documents and settings; asks_for_settings: whether the client wants to be asked.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            NAME,
+            __version__,
+            text_document_sync_kind=types.TextDocumentSyncKind.Incremental,
+            protocol_cls=Protocol,
+            converter_factory=default_converter,
+        )
+        self.project = Project()
+        self.asks_for_settings = False
+        self._waiting: dict[str, asyncio.Handle] = {}
+
+    def converter(self, document: Document) -> Converter:
+        """What turns offsets of a document into the client's positions and back."""
+        return Converter(document, self.project.encoding)
+
+    # --- the client ---
+
+    def take_client(self, request: types.InitializeParams, encoding: str) -> None:
+        """Take what the client says of itself when it connects."""
+        folders = [folder.uri for folder in request.workspace_folders or ()]
+        if not folders and request.root_uri:
+            folders = [request.root_uri]
+        self.project = Project(
+            encoding=Encoding(encoding),
+            settings=read_settings(request.initialization_options),
+            folders=[path for uri in folders if (path := path_of(uri)) is not None],
+        )
+        workspace = request.capabilities.workspace
+        self.asks_for_settings = bool(workspace and workspace.configuration)
+
+    def ask_for_settings(self) -> None:
+        """Ask the client for the section `numscript` of its settings."""
+        items = [types.ConfigurationItem(section=NAME)]
+
+        def take(answer: Any) -> None:
+            if answer and answer[0] is not None:
+                self.use_settings(read_settings(answer[0]))
+
+        self.workspace_configuration(types.ConfigurationParams(items), take)
+
+    def use_settings(self, settings: Settings) -> None:
+        """Take settings; what is open is checked anew."""
+        if settings != self.project.settings:
+            self.project.settings = settings
+            self.publish_all()
+
+    def watch_files(self) -> None:
+        """Ask for news of scripts and spec files on disk, if the client can give it."""
+        workspace = self.client_capabilities.workspace
+        watched = workspace.did_change_watched_files if workspace else None
+        if not (watched and watched.dynamic_registration):
+            return
+        patterns = ("**/*.num", "**/*.num.specs.json")
+        options = types.DidChangeWatchedFilesRegistrationOptions(
+            [types.FileSystemWatcher(pattern) for pattern in patterns]
+        )
+        method = types.WORKSPACE_DID_CHANGE_WATCHED_FILES
+        self.client_register_capability(
+            types.RegistrationParams([types.Registration(method, method, options)])
+        )
+
+    # --- diagnostics ---
+
+    def publish_soon(self, uri: str) -> None:
+        """Publish the diagnostics of a document once all that has already arrived is handled."""
+        waiting = self._waiting.pop(uri, None)
+        if waiting is not None:
+            waiting.cancel()
+        self._waiting[uri] = asyncio.get_running_loop().call_soon(self.publish, uri)
+
+    def publish_all(self) -> None:
+        """Publish the diagnostics of everything that is open."""
+        for document in self.project.opened:
+            self.publish_soon(document.uri)
+
+    def publish(self, uri: str) -> None:
+        """Publish the diagnostics of a document as it now is."""
+        self._waiting.pop(uri, None)
+        document = self.project.find(uri)
+        if document is None or document.version is None:
+            return
+        self.text_document_publish_diagnostics(
+            types.PublishDiagnosticsParams(
+                document.uri,
+                synchronization.document_diagnostics(self, document),
+                version=document.version,
+            )
+        )
+
+
+def make_server() -> NumscriptServer:
+    """A server with every handler."""
+    server = NumscriptServer()
+    for row in ROWS:
+        server.feature(row.method, row.options)(partial(row.handler, server))
+    return server
+
+
+def serve_stdio() -> None:
+    """Serve one client over standard input and output, until it leaves."""
+    make_server().start_io()
