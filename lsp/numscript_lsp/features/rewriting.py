@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Sequence
 
 from numscript.analysis.checked import CheckedProgram
-from numscript.prelude import BUILTINS, Type
+from numscript.prelude import BUILTINS, TYPES, Type
 from numscript.script import Span
 from numscript.syntax import nodes, tables
 from numscript_lsp.features.records import Edit
@@ -181,7 +181,7 @@ def expected_type(checked: CheckedProgram, path: Sequence[nodes.Node]) -> Type:
     parent, node = path[-2], path[-1]
     match parent:
         case nodes.VarDeclaration():
-            return Type(parent.type) if parent.type in Type else Type.ANY
+            return Type(parent.type) if parent.type in TYPES else Type.ANY
         case nodes.FnCall():
             builtin = BUILTINS.get(parent.name)
             places = [number for number, item in enumerate(parent.arguments) if item is node]
