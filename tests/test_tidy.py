@@ -32,7 +32,7 @@ CORE = (*FRONT, "bytecode", "runtime")
 KEPT = ("runtime.result", "runtime.store")
 """What of a run a storage and a ledger know: postings, and what a script may read."""
 EDITED = (*CORE, "embedding", "", "inputs", "specs", "render")
-LSP_GROUND = ("lsp.json_tree", "lsp.names", "lsp.tree")
+LSP_GROUND = ("lsp.json_tree", "lsp.names", "lsp.specs_symbols", "lsp.tokens", "lsp.tree")
 """What the language server knows of scripts, and what of itself its features stand on."""
 IMPORTS: dict[str, tuple[str, ...]] = {
     "script": (),
@@ -63,6 +63,8 @@ IMPORTS: dict[str, tuple[str, ...]] = {
     "lsp.features": (*EDITED, *LSP_GROUND, "lsp.features"),
     "lsp.lines": (),
     "lsp.json_tree": ("script",),
+    "lsp.specs_symbols": ("script", "prelude", "lsp.json_tree", "lsp.tokens"),
+    "lsp.tokens": ("script", "syntax"),
     "lsp.tree": ("syntax",),
 }
 """What of the package each module may import, by the longest name that fits; "" is the root.
@@ -82,7 +84,7 @@ THIRD_PARTIES = {
     "psycopg": ("storage.postgres", "storage.pipeline"),
     "psycopg_pool": ("storage.postgres",),
     "lsprotocol": ("lsp.convert", "lsp.handlers", "lsp.server"),
-    "pygls": ("lsp.server",),
+    "pygls": ("lsp.handlers", "lsp.server"),
     "websockets": ("lsp.server",),
 }
 """The only modules that may import what is not Python's own."""

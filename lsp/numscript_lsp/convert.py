@@ -7,10 +7,21 @@ from lsprotocol import types
 from numscript.script import Span
 from numscript_lsp.documents import Change, Document
 from numscript_lsp.features.diagnostics import Finding
+from numscript_lsp.features.outline import Entry, EntryKind
 from numscript_lsp.features.records import Edit
+from numscript_lsp.features.references import Highlight
 from numscript_lsp.lines import Encoding, LineColumn
 
 SOURCE = "numscript"
+ENTRY_KINDS = {
+    EntryKind.FEATURES: types.SymbolKind.Namespace,
+    EntryKind.FLAG: types.SymbolKind.Constant,
+    EntryKind.VARIABLES: types.SymbolKind.Namespace,
+    EntryKind.VARIABLE: types.SymbolKind.Variable,
+    EntryKind.STATEMENT: types.SymbolKind.Event,
+    EntryKind.CALL: types.SymbolKind.Function,
+    EntryKind.ACCOUNT: types.SymbolKind.Object,
+}
 
 
 class Converter:
@@ -65,6 +76,33 @@ class Converter:
             source=SOURCE,
             tags=[types.DiagnosticTag.Unnecessary] if finding.unnecessary else None,
             related_information=related or None,
+        )
+
+    def highlight(self, row: Highlight) -> types.DocumentHighlight:
+        """A place that names the symbol at hand."""
+        kind = types.DocumentHighlightKind
+        return types.DocumentHighlight(
+            self.range(row.span), kind.Write if row.writes else kind.Read
+        )
+
+    def entry(self, entry: Entry) -> types.DocumentSymbol:
+        """An entry of the outline."""
+        return types.DocumentSymbol(
+            name=entry.name,
+            detail=entry.detail or None,
+            kind=ENTRY_KINDS[entry.kind],
+            range=self.range(entry.span),
+            selection_range=self.range(entry.name_span),
+            children=[self.entry(child) for child in entry.children] or None,
+        )
+
+    def workspace_symbol(self, entry: Entry) -> types.WorkspaceSymbol:
+        """An entry among those of the whole workspace."""
+        return types.WorkspaceSymbol(
+            name=entry.name,
+            kind=ENTRY_KINDS[entry.kind],
+            location=self.location(entry.name_span),
+            container_name=self.document.name,
         )
 
 

@@ -42,6 +42,12 @@ class Document:
         self._checked: tuple[frozenset[str], CheckedProgram] | None = None
 
     @property
+    def name(self) -> str:
+        """The name it is shown under: that of its file, without the folder."""
+        path = path_of(self.uri)
+        return path.name if path is not None else self.uri
+
+    @property
     def is_specs(self) -> bool:
         """Whether it is a spec file."""
         return self.uri.endswith(SPECS_ENDING)
@@ -59,8 +65,7 @@ class Document:
     @cached_property
     def parsed(self) -> Parsed:
         """Its tree as a script."""
-        path = path_of(self.uri)
-        return parse(Script(self.text, path.name if path else self.uri))
+        return parse(Script(self.text, self.name))
 
     def checked(self, features: Collection[str] = ()) -> CheckedProgram:
         """What the checker finds, with the flags that are on from outside."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -14,12 +16,13 @@ from pygls.protocol.language_server import lsp_method
 from numscript import __version__
 from numscript_lsp.convert import Converter
 from numscript_lsp.documents import Document, path_of
-from numscript_lsp.handlers import synchronization
+from numscript_lsp.features.records import DocumentEdits
+from numscript_lsp.handlers import navigation, synchronization
 from numscript_lsp.lines import Encoding
 from numscript_lsp.project import Project, Settings, read_settings
 
 NAME = "numscript"
-ROWS = (*synchronization.ROWS,)
+ROWS = (*synchronization.ROWS, *navigation.ROWS)
 """Every method that is served, but for those that `Protocol` serves itself."""
 
 
@@ -122,6 +125,75 @@ class NumscriptServer(LanguageServer):
         self.client_register_capability(
             types.RegistrationParams([types.Registration(method, method, options)])
         )
+
+    def workspace_edit(self, edits: Sequence[DocumentEdits]) -> types.WorkspaceEdit:
+        """Edits of several documents; with their versions, where the client can look at those."""
+        rows = []
+        for row in edits:
+            document = self.project.find(row.uri)
+            if document is not None and row.edits:
+                converter = self.converter(document)
+                rows.append((document, [converter.edit(edit) for edit in row.edits]))
+        workspace = self.client_capabilities.workspace
+        about = workspace.workspace_edit if workspace else None
+        if about is None or not about.document_changes:
+            return types.WorkspaceEdit(changes={d.uri: edits for d, edits in rows})
+        identifier = types.OptionalVersionedTextDocumentIdentifier
+        return types.WorkspaceEdit(
+            document_changes=[
+                types.TextDocumentEdit(identifier(document.uri, document.version), list(edits))
+                for document, edits in rows
+            ]
+        )
+
+    # --- the whole workspace ---
+
+    async def each_document(
+        self, token: types.ProgressToken | None, title: str
+    ) -> AsyncGenerator[Document]:
+        """Every script and spec file of the workspace, with progress where the client asked.
+
+        Between two files other requests are served, and the work can be cancelled.
+        """
+        uris = list(self.project.files())
+        async with self.reporting(token, title) as report:
+            for number, uri in enumerate(uris):
+                await asyncio.sleep(0)
+                document = self.project.find(uri)
+                if document is not None:
+                    yield document
+                report(number + 1, len(uris))
+
+    @asynccontextmanager
+    async def reporting(
+        self, token: types.ProgressToken | None, title: str
+    ) -> AsyncIterator[Callable[[int, int], None]]:
+        """Tell the client how far a work is, under the token it gave; call with done and all."""
+        shown = -1
+
+        def report(done: int, of: int) -> None:
+            nonlocal shown
+            percentage = 100 * done // of
+            if token is not None and percentage > shown:
+                if self.work_done_progress.tokens[token].cancelled():
+                    raise asyncio.CancelledError
+                shown = percentage
+                value = types.WorkDoneProgressReport(
+                    message=f"{done} of {of}", percentage=percentage
+                )
+                self.work_done_progress.report(token, value)
+
+        if token is None:
+            yield report
+            return
+        self.work_done_progress.begin(
+            token, types.WorkDoneProgressBegin(title=title, percentage=0, cancellable=True)
+        )
+        try:
+            yield report
+        finally:
+            self.work_done_progress.end(token, types.WorkDoneProgressEnd())
+            self.work_done_progress.tokens.pop(token, None)
 
     # --- diagnostics ---
 

@@ -24,10 +24,10 @@ def make_client() -> LanguageClient:
     """A client that takes what servers register with it later on."""
     client = make_test_lsp_client()
 
-    @client.feature(types.CLIENT_REGISTER_CAPABILITY)
     def register(request: types.RegistrationParams) -> None:
         client.registrations = request.registrations  # type: ignore[attr-defined]
 
+    client.feature(types.CLIENT_REGISTER_CAPABILITY)(register)
     return client
 
 
