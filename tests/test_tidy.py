@@ -32,7 +32,14 @@ CORE = (*FRONT, "bytecode", "runtime")
 KEPT = ("runtime.result", "runtime.store")
 """What of a run a storage and a ledger know: postings, and what a script may read."""
 EDITED = (*CORE, "embedding", "", "inputs", "specs", "render")
-LSP_GROUND = ("lsp.json_tree", "lsp.names", "lsp.specs_symbols", "lsp.tokens", "lsp.tree")
+LSP_GROUND = (
+    "lsp.json_tree",
+    "lsp.lines",
+    "lsp.names",
+    "lsp.specs_symbols",
+    "lsp.tokens",
+    "lsp.tree",
+)
 """What the language server knows of scripts, and what of itself its features stand on."""
 IMPORTS: dict[str, tuple[str, ...]] = {
     "script": (),
@@ -65,7 +72,7 @@ IMPORTS: dict[str, tuple[str, ...]] = {
     "lsp.json_tree": ("script",),
     "lsp.specs_symbols": ("script", "prelude", "lsp.json_tree", "lsp.tokens"),
     "lsp.tokens": ("script", "syntax"),
-    "lsp.tree": ("syntax",),
+    "lsp.tree": ("script", "syntax"),
 }
 """What of the package each module may import, by the longest name that fits; "" is the root.
 

@@ -81,9 +81,9 @@ def declared(
         start = program.start
         return Edit(Span(start, start), f"{new}\n\n")
     if before is not None:
-        for user in block.declarations:
-            if user.start <= before.start and before.end <= user.end:
-                return added_before(text, user, declaration)
+        for other in block.declarations:
+            if other.start <= before.start and before.end <= other.end:
+                return added_before(text, other, declaration)
     if block.declarations:
         return added_behind(text, block.declarations[-1], declaration)
     inside = text.index("{", block.start) + 1

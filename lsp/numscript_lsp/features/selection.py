@@ -7,6 +7,7 @@ from bisect import bisect_right
 from numscript.script import Span
 from numscript.syntax import nodes, tables
 from numscript.syntax.parser import Parsed
+from numscript_lsp import json_tree
 from numscript_lsp.tree import path_at
 
 _LBRACE, _LPAR, _STRING, _SOURCE, _DESTINATION = (
@@ -36,7 +37,33 @@ def selection_ranges(parsed: Parsed, offset: int) -> list[Span]:
         inside = _inside(parsed, node)
         if inside is not None and inside.start <= offset <= inside.end:
             found.add(inside)
-    # What overlaps without being inside, as at a boundary, has no place in the chain.
+    return _chain(found)
+
+
+def specs_selection_ranges(tree: json_tree.Value | None, text: str, offset: int) -> list[Span]:
+    """The same in a spec file: text, value, key with its value, list or object, file."""
+    found = {Span(0, len(text))}
+    for _, value in json_tree.walk(tree):
+        if not value.span.start <= offset <= value.span.end:
+            continue
+        found.add(value.span)
+        if isinstance(value, json_tree.Text):
+            found.add(value.inside)
+        elif isinstance(value, json_tree.Object):
+            for key, inner in value.members:
+                end = key.span.end if inner is None else inner.span.end
+                if key.span.start <= offset <= end:
+                    found.add(Span(key.span.start, end))
+                if key.span.start <= offset <= key.span.end:
+                    found |= {key.span, key.inside}
+    return _chain({span for span in found if span.start <= offset <= span.end})
+
+
+def _chain(found: set[Span]) -> list[Span]:
+    """Stretches from the innermost to the outermost.
+
+    What overlaps without being inside, as at a boundary, has no place among them.
+    """
     chain: list[Span] = []
     for span in sorted(found, key=lambda s: (s.end - s.start, s.start)):
         if span.start == span.end:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from numscript_lsp.features.selection import selection_ranges
+from numscript_lsp import json_tree
+from numscript_lsp.features.selection import selection_ranges, specs_selection_ranges
 
 from numscript import Script
 from numscript.syntax.parser import parse
@@ -63,3 +64,16 @@ def test_every_step_holds_the_one_before_and_the_place(step: int) -> None:
                 assert outer != inner, name
                 assert outer.start <= inner.start <= inner.end <= outer.end, name
             assert all(start <= at <= end for start, end in spans), name
+
+
+def test_a_selection_grows_in_a_spec_file_too() -> None:
+    text, (at, _) = marked('{"variables": {"fee": "1/¦2", "tax": 1}}')
+    spans = specs_selection_ranges(json_tree.read_tree(text), text, at)
+    assert [text[start:end] for start, end in spans] == [
+        "1/2",
+        '"1/2"',
+        '"fee": "1/2"',
+        '{"fee": "1/2", "tax": 1}',
+        '"variables": {"fee": "1/2", "tax": 1}',
+        text,
+    ]
