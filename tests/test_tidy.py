@@ -26,7 +26,7 @@ SRC = ROOT / "src" / "numscript"
 GRAMMAR_FOLDER = ROOT / "grammar"
 LSP_FOLDER = ROOT / "lsp" / "numscript_lsp"
 
-GROUND = ("script", "prelude", "diagnostics", "errors", "values")
+GROUND = ("collector", "script", "prelude", "diagnostics", "errors", "values")
 FRONT = (*GROUND, "syntax", "analysis")
 CORE = (*FRONT, "bytecode", "runtime")
 KEPT = ("runtime.result", "runtime.store")
@@ -42,6 +42,7 @@ LSP_GROUND = (
 )
 """What the language server knows of scripts, and what of itself its features stand on."""
 IMPORTS: dict[str, tuple[str, ...]] = {
+    "collector": (),
     "script": (),
     "prelude": (),
     "diagnostics": ("script",),
