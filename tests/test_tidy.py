@@ -75,7 +75,7 @@ IMPORTS: dict[str, tuple[str, ...]] = {
     "lsp.json_tree": ("script",),
     "lsp.specs_symbols": ("script", "prelude", "lsp.json_tree", "lsp.tokens"),
     "lsp.tokens": ("script", "syntax"),
-    "lsp.tree": ("syntax",),
+    "lsp.tree": ("script", "syntax"),
 }
 """What of the package each module may import, by the longest name that fits; "" is the root.
 

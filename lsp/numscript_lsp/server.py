@@ -18,12 +18,18 @@ from numscript import __version__
 from numscript_lsp.convert import Converter
 from numscript_lsp.documents import Document, path_of
 from numscript_lsp.features.records import DocumentEdits
-from numscript_lsp.handlers import navigation, synchronization, writing
+from numscript_lsp.handlers import actions, navigation, presentation, synchronization, writing
 from numscript_lsp.lines import Encoding
 from numscript_lsp.project import Project, Settings, read_settings
 
 NAME = "numscript"
-ROWS = (*synchronization.ROWS, *navigation.ROWS, *writing.ROWS)
+ROWS = (
+    *synchronization.ROWS,
+    *navigation.ROWS,
+    *writing.ROWS,
+    *presentation.ROWS,
+    *actions.ROWS,
+)
 """Every method that is served, but for those that `Protocol` serves itself."""
 
 
@@ -77,6 +83,7 @@ class NumscriptServer(LanguageServer):
         self.asks_for_settings = False
         self._waiting: dict[str, asyncio.Handle] = {}
         self._indexing: asyncio.Task[None] | None = None
+        self._tokens: dict[str, tuple[str, list[int]]] = {}
 
     def converter(self, document: Document) -> Converter:
         """What turns offsets of a document into the client's positions and back."""
@@ -155,6 +162,20 @@ class NumscriptServer(LanguageServer):
                 for document, edits in rows
             ]
         )
+
+    # --- semantic tokens ---
+
+    def keep_tokens(self, uri: str, data: list[int]) -> str:
+        """Keep the tokens that a client is sent; returns the name of the answer."""
+        before, _ = self._tokens.get(uri, ("0", []))
+        name = str(int(before) + 1)
+        self._tokens[uri] = name, data
+        return name
+
+    def kept_tokens(self, uri: str, name: str) -> list[int] | None:
+        """The tokens of an answer, if it was the last one for its document."""
+        last, data = self._tokens.get(uri, ("", []))
+        return data if last == name else None
 
     # --- the whole workspace ---
 

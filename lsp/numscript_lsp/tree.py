@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from numscript.script import Span
 from numscript.syntax import nodes
 
 
@@ -44,3 +45,13 @@ def path_at(program: nodes.Program, offset: int) -> tuple[nodes.Node, ...]:
         if inner is None:
             return tuple(path)
         path.append(inner)
+
+
+def path_around(program: nodes.Program, span: Span) -> list[nodes.Node]:
+    """The nodes that hold a whole stretch of the text, the outermost first."""
+    path: list[nodes.Node] = [program]
+    while True:
+        inside = [c for c in children(path[-1]) if c.start <= span.start and span.end <= c.end]
+        if not inside:
+            return path
+        path.append(max(inside, key=lambda node: node.start))

@@ -38,10 +38,11 @@ _UNNECESSARY = (errors.UnusedVariable, errors.RedundantRemaining, errors.Unreach
 
 def findings(checked: CheckedProgram) -> tuple[Finding, ...]:
     """Every diagnostic of a script, in the order of the text."""
-    return tuple(_finding(diagnostic, checked) for diagnostic in checked.diagnostics)
+    return tuple(finding(diagnostic, checked) for diagnostic in checked.diagnostics)
 
 
-def _finding(diagnostic: Diagnostic, checked: CheckedProgram) -> Finding:
+def finding(diagnostic: Diagnostic, checked: CheckedProgram) -> Finding:
+    """A diagnostic of a script."""
     hint = diagnostic.hint
     return Finding(
         span=diagnostic.span,
