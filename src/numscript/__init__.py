@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         ParseError,
         Severity,
     )
-    from numscript.embedding import Program, check, compile  # noqa: A004 - as `re.compile`
+    from numscript.embedding import Program, check, compile, format  # noqa: A004 - as `re.compile`
     from numscript.prelude import BUILTINS, FEATURES, Type
     from numscript.runtime.result import ExecutionResult, Needs, Posting, ResolvedProgram
     from numscript.runtime.store import BalanceKey, MetadataQuery, StaticStore, Store
@@ -69,6 +69,7 @@ __all__ = [
     "compile",
     "errors",
     "execute",
+    "format",
 ]
 
 _HOMES = {
@@ -82,7 +83,7 @@ _HOMES = {
         "ParseError",
         "Severity",
     ),
-    "embedding": ("Program", "check", "compile"),
+    "embedding": ("Program", "check", "compile", "format"),
     "prelude": ("BUILTINS", "FEATURES", "Type"),
     "runtime.result": ("ExecutionResult", "Needs", "Posting", "ResolvedProgram"),
     "runtime.store": ("BalanceKey", "MetadataQuery", "StaticStore", "Store"),

@@ -21,11 +21,13 @@ from numscript import __version__
 COMMANDS = {
     "run": "Run a script and show what it does.",
     "check": "Find mistakes in scripts without running them.",
+    "format": "Write scripts in the canonical style.",
     "test": "Run the cases of spec files.",
     "test-init": "Write a first spec file for a script.",
     "disassemble": "Show what a script is compiled to.",
     "explain": "Explain an error or warning by its code.",
     "ledger": "Keep books: commit transactions, read, export and verify them.",
+    "lsp": "Start the language server for an editor.",
     "completion": "Print what makes a shell complete `numscript`.",
 }
 """The commands, in the order of `--help`. `numscript.cli.test_init.test_init` is `test-init`."""

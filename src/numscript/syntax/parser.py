@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 from numscript import errors, values
+from numscript.collector import without_collector
 from numscript.diagnostics import Diagnostic, Kind
 from numscript.prelude import KEYWORDS
 from numscript.script import LIMITS, Limits, Script, Span
@@ -379,6 +380,7 @@ _CLOSERS = {TERMINAL["RBRACE"], TERMINAL["RPAR"], TERMINAL["RSQB"]}
 _STARTERS = {TERMINAL[name] for name in ("SEND", "SAVE", "VARS", "PRINT", "FAIL", "$END")}
 
 
+@without_collector
 def parse(script: Script, limits: Limits = LIMITS) -> Parsed:
     """The tree of a script and all its syntax errors. Never raises on bad text."""
     diagnostics: list[Diagnostic] = []

@@ -1,0 +1,69 @@
+"""What can be changed at a place: quick fixes and refactorings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+
+from numscript_lsp.features.actions import (
+    EXTRACT,
+    FIX_ALL,
+    QUICK_FIX,
+    REWRITE,
+    Action,
+    code_actions,
+)
+from numscript_lsp.features.diagnostics import finding
+from numscript_lsp.features.records import DocumentEdits
+from numscript_lsp.handlers.rows import Row
+
+if TYPE_CHECKING:
+    from numscript_lsp.documents import Document
+    from numscript_lsp.server import NumscriptServer
+
+KINDS = (QUICK_FIX, EXTRACT, REWRITE, FIX_ALL)
+
+
+def actions(server: NumscriptServer, request: types.CodeActionParams) -> list[types.CodeAction]:
+    """The changes that are offered for a place or a selection."""
+    document = server.project.script(request.text_document.uri)
+    if document is None:
+        return []
+    span = server.converter(document).span(request.range)
+    wanted = request.context.only
+    return [
+        as_action(server, document, action)
+        for action in code_actions(server.project.checked(document), span)
+        if wanted is None or any(_within(action.kind, kind) for kind in wanted)
+    ]
+
+
+def _within(kind: str, wanted: str) -> bool:
+    """Whether a kind is the one that is wanted, or a kind of it."""
+    return not wanted or kind == wanted or kind.startswith(f"{wanted}.")
+
+
+def as_action(server: NumscriptServer, document: Document, action: Action) -> types.CodeAction:
+    """An action as the protocol has it."""
+    fixed = None
+    if action.fixes is not None:
+        page = server.project.settings.documentation
+        found = finding(action.fixes, server.project.checked(document))
+        fixed = [server.converter(document).diagnostic(found, page)]
+    return types.CodeAction(
+        action.title,
+        kind=action.kind,
+        diagnostics=fixed,
+        is_preferred=action.preferred or None,
+        edit=server.workspace_edit([DocumentEdits(document.uri, action.edits)]),
+    )
+
+
+ROWS = (
+    Row(
+        types.TEXT_DOCUMENT_CODE_ACTION,
+        actions,
+        types.CodeActionOptions(code_action_kinds=list(KINDS)),
+    ),
+)

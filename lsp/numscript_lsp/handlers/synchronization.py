@@ -1,0 +1,115 @@
+"""Documents, settings and diagnostics: what the client tells, and what it is told unasked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types
+
+from numscript_lsp import convert
+from numscript_lsp.documents import Document, path_of
+from numscript_lsp.features.diagnostics import findings
+from numscript_lsp.handlers.rows import Row
+from numscript_lsp.project import read_settings
+
+if TYPE_CHECKING:
+    from numscript_lsp.server import NumscriptServer
+
+
+def did_open(server: NumscriptServer, request: types.DidOpenTextDocumentParams) -> None:
+    """Take a document and say what is wrong with it."""
+    opened = request.text_document
+    server.project.open(opened.uri, opened.text, opened.version)
+    server.publish_soon(opened.uri)
+    server.index_soon()
+
+
+def did_change(server: NumscriptServer, request: types.DidChangeTextDocumentParams) -> None:
+    """Take changes of a document and say what is wrong with it now."""
+    changed = request.text_document
+    changes = map(convert.change_of, request.content_changes)
+    if server.project.change(changed.uri, changes, changed.version) is not None:
+        server.publish_soon(changed.uri)
+
+
+def did_close(server: NumscriptServer, request: types.DidCloseTextDocumentParams) -> None:
+    """Let a document go; its diagnostics are taken away."""
+    uri = request.text_document.uri
+    server.project.close(uri)
+    server.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
+
+
+def did_save(server: NumscriptServer, request: types.DidSaveTextDocumentParams) -> None:
+    """Nothing is read from disk that the editor has open."""
+
+
+def document_diagnostics(server: NumscriptServer, document: Document) -> list[types.Diagnostic]:
+    """What is wrong with a document."""
+    if not document.is_script:
+        return []
+    converter = server.converter(document)
+    page = server.project.settings.documentation
+    found = findings(server.project.checked(document))
+    return [converter.diagnostic(finding, page) for finding in found]
+
+
+def diagnostic(
+    server: NumscriptServer, request: types.DocumentDiagnosticParams
+) -> types.DocumentDiagnosticReport:
+    """What is wrong with a document, for a client that asks."""
+    document = server.project.find(request.text_document.uri)
+    items = document_diagnostics(server, document) if document is not None else []
+    return types.RelatedFullDocumentDiagnosticReport(items)
+
+
+def did_change_folders(
+    server: NumscriptServer, request: types.DidChangeWorkspaceFoldersParams
+) -> None:
+    """Take the folders that were opened and closed."""
+    removed = {path_of(folder.uri) for folder in request.event.removed}
+    kept = [folder for folder in server.project.folders if folder not in removed]
+    added = [path for folder in request.event.added if (path := path_of(folder.uri))]
+    server.project.folders = kept + added
+
+
+def did_change_configuration(
+    server: NumscriptServer, request: types.DidChangeConfigurationParams
+) -> None:
+    """Take settings, or ask for them where the client would rather be asked."""
+    if server.asks_for_settings:
+        server.ask_for_settings()
+    else:
+        server.use_settings(read_settings(request.settings))
+
+
+def did_change_watched_files(
+    server: NumscriptServer, request: types.DidChangeWatchedFilesParams
+) -> None:
+    """Files have changed on disk: their names, and the flags of what they lie beside."""
+    for change in request.changes:
+        server.project.look_at(change.uri)
+    server.publish_all()
+
+
+def initialized(server: NumscriptServer, request: Any) -> None:
+    """The client is ready: ask for settings, and for news of files."""
+    del request
+    if server.asks_for_settings:
+        server.ask_for_settings()
+    server.watch_files()
+
+
+ROWS = (
+    Row(types.INITIALIZED, initialized),
+    Row(types.TEXT_DOCUMENT_DID_SAVE, did_save),
+    Row(
+        types.TEXT_DOCUMENT_DIAGNOSTIC,
+        diagnostic,
+        types.DiagnosticOptions(
+            inter_file_dependencies=True, workspace_diagnostics=False, identifier=convert.SOURCE
+        ),
+    ),
+    Row(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS, did_change_folders),
+    Row(types.WORKSPACE_DID_CHANGE_CONFIGURATION, did_change_configuration),
+    Row(types.WORKSPACE_DID_CHANGE_WATCHED_FILES, did_change_watched_files),
+)
