@@ -1,0 +1,99 @@
+"""The language server through real clients: Neovim and Emacs with their files for Numscript."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.editors import tools
+from tests.editors.tools import EDITORS
+
+SALE = """\
+vars {
+  monetary $price
+  account $seller
+}
+
+send $prise (
+source = @users:ana
+    destination={7.5% to @platform:fees remaining to $seller}
+)
+"""
+RENAMED = SALE.replace("$prise", "$amount").replace("$price", "$amount")
+FORMATTED = """\
+vars {
+  monetary $amount
+  account $seller
+}
+
+send $amount (
+  source = @users:ana
+  destination = {
+    7.5%      to @platform:fees
+    remaining to $seller
+  }
+)
+
+save [USD/2 1] from $seller
+"""
+HERE = Path(__file__).parent
+
+
+def edited(client: str, folder: Path) -> dict[str, Any]:
+    """What an editor shows while the script of a folder is edited in it."""
+    (folder / "sale.num").write_text(SALE, encoding="utf-8")
+    environment = {
+        "NUMSCRIPT_FOLDER": str(folder),
+        "NUMSCRIPT_EDITOR": str(EDITORS / "neovim"),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    run = {"neovim": tools.neovim, "emacs": tools.emacs}[client]
+    suffix = {"neovim": "lua", "emacs": "el"}[client]
+    seen: dict[str, Any] = json.loads(run(HERE / f"{client}-client.{suffix}", **environment))
+    return seen
+
+
+def test_neovim(tmp_path: Path) -> None:
+    seen = edited("neovim", tmp_path)
+    assert (seen["filetype"], seen["client"]) == ("numscript", "numscript")
+    assert [(each["code"], each["line"]) for each in seen["diagnostics"]] == [
+        ("NUM301", 1),
+        ("NUM203", 5),
+    ]
+    assert "did you mean `$price`?" in seen["diagnostics"][1]["text"]
+    assert seen["mended"] is True
+    assert "monetary $price" in seen["hover"]
+    assert seen["tokens"] == "variable"
+    assert seen["renamed"] == RENAMED.rstrip("\n")
+    assert seen["completion"] == ["$seller"]
+    assert seen["completed"] == "save [USD/2 1] from $seller"
+    assert seen["formatted"] == FORMATTED.rstrip("\n")
+    assert seen["folded"] == ">1"
+    assert seen["stopped"] is True
+
+
+def test_emacs(tmp_path: Path) -> None:
+    seen = edited("emacs", tmp_path)
+    assert (seen["mode"], seen["connected"]) == ("numscript-mode", True)
+    found = "\n".join(seen["diagnostics"])
+    assert "`$prise` is not declared" in found
+    assert "`$price` is never used" in found
+    assert seen["mended"] is True
+    assert "monetary $price" in seen["hover"]
+    assert seen["renamed"] == RENAMED
+    assert list(seen["completion"]) == ["$seller"]
+    assert seen["formatted"] == FORMATTED
+    assert seen["indented"] == FORMATTED
+    assert seen["stopped"] is True
+
+
+@pytest.mark.parametrize("name", ["neovim", "emacs", "vscode", "codemirror"])
+def test_a_readme_says_how_to_install_use_and_configure(name: str) -> None:
+    text = (EDITORS / name / "README.md").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line.startswith("- ")]
+    assert [line.split(":")[0] for line in lines] == ["- Install", "- Use", "- Configure"]
