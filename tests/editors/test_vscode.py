@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jsonschema
 import pytest
+from numscript_lsp.features.cases import run_file
+from numscript_lsp.project import Settings
 
 import numscript
 from numscript.inputs import INPUT_KEYS, InputError
 from numscript.prelude import FEATURES
+from numscript.script import Script
 from numscript.specs import CASE_KEYS, load_specs
 from tests.editors.tools import EDITORS, node, program, run
 from tests.material import CONFORMANCE, ROOT
@@ -61,6 +65,28 @@ def test_its_version_is_the_projects() -> None:
 
 def test_the_types_are_not_newer_than_the_oldest_editor_it_runs_in() -> None:
     assert MANIFEST["engines"]["vscode"] == f"^{MANIFEST['devDependencies']['@types/vscode']}"
+
+
+def test_it_understands_what_the_server_answers_of_cases() -> None:
+    script = Script("send [USD/2 1] ( source = @world destination = @a )")
+    answer = run_file(script, json.dumps({"testCases": [{"it": "pays"}]})).to_dict()
+    (case,) = cast(list[dict[str, object]], answer["cases"])
+    assert answer["ok"] is True
+    assert {"it": case["it"], "status": case["status"]} == {"it": "pays", "status": "passed"}
+    assert isinstance(case["text"], str)
+
+
+def test_its_settings_are_those_of_the_server() -> None:
+    properties = MANIFEST["contributes"]["configuration"]["properties"]
+    own = {"path", "arguments", "trace.server"}
+    names = {name.removeprefix("numscript.") for name in properties} - own
+    assert names == {camel(field.name) for field in dataclasses.fields(Settings)}
+    assert properties["numscript.features"]["items"]["enum"] == list(FEATURES)
+
+
+def camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
 
 
 def test_the_lock_file_names_no_registry() -> None:

@@ -4,19 +4,20 @@ import {
   DebugAdapterExecutable,
   ExtensionContext,
   FileType,
+  LogOutputChannel,
   Uri,
   window,
   workspace,
   WorkspaceEdit,
 } from 'vscode';
 import {
-  ExecuteCommandRequest,
   LanguageClient,
   LanguageClientOptions,
   RevealOutputChannelOn,
 } from 'vscode-languageclient/node';
 import { completed, debugAdapter, programPath, scriptRequest } from './launch';
-import { counterpart, firstSpecs, isScript } from './specs';
+import { report } from './results';
+import { counterpart, firstSpecs, isScript, specsOf } from './specs';
 
 const SECTION = 'numscript';
 let client: LanguageClient | undefined;
@@ -46,7 +47,7 @@ export async function activate(context: ExtensionContext): Promise<void> {
     window.onDidChangeActiveTextEditor(showWhatFits),
   );
   register('numscript.restartServer', start);
-  register('numscript.testCurrentFile', () => testCurrentFile(output));
+  register('numscript.testCurrentFile', testCurrentFile);
   register('numscript.openOther', openOther);
   register('numscript.debugCurrentFile', debugCurrentFile);
   await showWhatFits();
@@ -63,7 +64,7 @@ function program(near?: Uri): string {
   return programPath(setting, folder?.uri.fsPath);
 }
 
-async function startClient(output: ReturnType<typeof window.createOutputChannel>): Promise<void> {
+async function startClient(output: LogOutputChannel): Promise<void> {
   await client?.stop();
   client = undefined;
   try {
@@ -72,6 +73,13 @@ async function startClient(output: ReturnType<typeof window.createOutputChannel>
       documentSelector: [{ language: 'numscript' }, { language: 'json', pattern: '**/*.specs.json' }],
       outputChannel: output,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
+      middleware: {
+        executeCommand: async (command, args, next) => {
+          const answer: unknown = await next(command, args);
+          if (command.startsWith(`${SECTION}.`)) void show(answer, output);
+          return answer;
+        },
+      },
       synchronize: {
         configurationSection: SECTION,
         fileEvents: workspace.createFileSystemWatcher('**/*.{num,num.specs.json}'),
@@ -86,10 +94,7 @@ async function startClient(output: ReturnType<typeof window.createOutputChannel>
   }
 }
 
-async function explain(
-  problem: string,
-  output: ReturnType<typeof window.createOutputChannel>,
-): Promise<void> {
+async function explain(problem: string, output: LogOutputChannel): Promise<void> {
   const message =
     `The Numscript language server does not start: ${problem}. ` +
     "Install it with `pip install 'numscript[lsp]'`, or name the program in numscript.path.";
@@ -113,19 +118,23 @@ function currentFile(): Uri | undefined {
   return uri && counterpart(uri.path) ? uri : undefined;
 }
 
-async function testCurrentFile(
-  output: ReturnType<typeof window.createOutputChannel>,
-): Promise<void> {
+/** Run the cases of the file in the editor, as the lens above it does. */
+async function testCurrentFile(): Promise<void> {
   const uri = currentFile();
   if (!uri || !client) return;
-  await workspace.saveAll(false);
-  const answer: unknown = await client.sendRequest(ExecuteCommandRequest.type, {
-    command: 'numscript.testFile',
-    arguments: [client.code2ProtocolConverter.asUri(uri)],
-  });
-  if (typeof answer === 'string') {
-    output.appendLine(answer);
-    output.show(true);
+  const specs = uri.with({ path: specsOf(uri.path) });
+  await commands.executeCommand('numscript.testFile', client.code2ProtocolConverter.asUri(specs));
+}
+
+/** Tell what came of running cases, and why where they failed. */
+async function show(answer: unknown, output: LogOutputChannel): Promise<void> {
+  const found = report(answer);
+  if (!found) return;
+  output.appendLine(found.details);
+  if (found.ok) {
+    window.setStatusBarMessage(`$(beaker) ${found.summary}`, 5000);
+  } else if (await window.showWarningMessage(found.summary, 'Show Why')) {
+    output.show();
   }
 }
 

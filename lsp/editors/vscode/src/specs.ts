@@ -18,6 +18,11 @@ export function counterpart(path: string): string | undefined {
   return undefined;
 }
 
+/** The spec file of a script; a spec file's own path. */
+export function specsOf(path: string): string {
+  return isScript(path) ? path + SPECS : path;
+}
+
 /** What is written into a spec file that is not there yet. */
 export function firstSpecs(): string {
   const specs = {

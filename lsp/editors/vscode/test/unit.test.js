@@ -1,7 +1,8 @@
 const assert = require('node:assert/strict');
 const test = require('node:test');
 const { completed, debugAdapter, programPath, scriptRequest } = require('../dist/test/launch.js');
-const { counterpart, firstSpecs, isScript, isSpecs } = require('../dist/test/specs.js');
+const { report } = require('../dist/test/results.js');
+const { counterpart, firstSpecs, isScript, isSpecs, specsOf } = require('../dist/test/specs.js');
 
 test('the program is found as the setting has it', () => {
   assert.equal(programPath('numscript'), 'numscript');
@@ -18,6 +19,8 @@ test('a script and its spec file lead to each other', () => {
   assert.equal(counterpart('/shop/sale.num'), '/shop/sale.num.specs.json');
   assert.equal(counterpart('/shop/sale.num.specs.json'), '/shop/sale.num');
   assert.equal(counterpart('/shop/sale.json'), undefined);
+  assert.equal(specsOf('/shop/sale.num'), '/shop/sale.num.specs.json');
+  assert.equal(specsOf('/shop/sale.num.specs.json'), '/shop/sale.num.specs.json');
   assert.ok(isScript('sale.num') && !isScript('sale.num.specs.json'));
   assert.ok(isSpecs('sale.num.specs.json') && !isSpecs('sale.specs.json'));
 });
@@ -42,4 +45,16 @@ test('a configuration keeps what it says', () => {
 
 test('the debug adapter is a command of the program', () => {
   assert.deepEqual(debugAdapter('/shop/numscript'), { command: '/shop/numscript', args: ['debug', '--dap'] });
+});
+
+test('what came of cases is told in a line and at length', () => {
+  const pays = { it: 'pays', status: 'passed', text: 'a table' };
+  const fails = { it: 'fails', status: 'failed', text: 'a difference\n' };
+  assert.equal(report({ ok: true, cases: [pays] }).summary, '1 of 1 case passed');
+  const { ok, summary, details } = report({ ok: false, cases: [pays, fails] });
+  assert.deepEqual([ok, summary], [false, '1 of 2 cases passed']);
+  assert.match(details, /passed: pays\na table\n\nfailed: fails\na difference$/);
+  assert.match(report({ ok: false, cases: [], error: 'no script' }).summary, /no script/);
+  assert.equal(report(null), undefined);
+  assert.equal(report({ other: 1 }), undefined);
 });
