@@ -11,7 +11,7 @@ const highlighter = tagHighlighter([
   { tag: tags.function(tags.variableName), class: 'function' },
   { tag: tags.variableName, class: 'variable' },
   { tag: tags.labelName, class: 'account' },
-  { tag: tags.unit, class: 'asset' },
+  { tag: tags.className, class: 'asset' },
   { tag: tags.integer, class: 'number' },
   { tag: tags.float, class: 'portion' },
   { tag: tags.string, class: 'string' },
