@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
@@ -53,13 +55,44 @@ def document_diagnostics(server: NumscriptServer, document: Document) -> list[ty
     return [converter.diagnostic(finding, page) for finding in found]
 
 
+def state_of(server: NumscriptServer, document: Document) -> str:
+    """A name for all that a document's diagnostics depend on."""
+    parts = (document.text, *sorted(server.project.flags(document)))
+    return blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+
+
 def diagnostic(
     server: NumscriptServer, request: types.DocumentDiagnosticParams
 ) -> types.DocumentDiagnosticReport:
-    """What is wrong with a document, for a client that asks."""
+    """What is wrong with a document, for a client that asks; or that it is what it was."""
     document = server.project.find(request.text_document.uri)
-    items = document_diagnostics(server, document) if document is not None else []
-    return types.RelatedFullDocumentDiagnosticReport(items)
+    if document is None:
+        return types.RelatedFullDocumentDiagnosticReport([])
+    state = state_of(server, document)
+    if state == request.previous_result_id:
+        return types.RelatedUnchangedDocumentDiagnosticReport(state)
+    items = document_diagnostics(server, document)
+    return types.RelatedFullDocumentDiagnosticReport(items, result_id=state)
+
+
+async def workspace_diagnostic(
+    server: NumscriptServer, request: types.WorkspaceDiagnosticParams
+) -> types.WorkspaceDiagnosticReport:
+    """What is wrong with all scripts of the workspace; only that it is what it was, where so."""
+    known = {row.uri: row.value for row in request.previous_result_ids}
+    found: list[types.WorkspaceDocumentDiagnosticReport] = []
+    documents = server.each_document(request.work_done_token, "Checking scripts")
+    async with aclosing(documents):
+        async for document in documents:
+            uri, version, state = document.uri, document.version, state_of(server, document)
+            if known.get(uri) == state:
+                unchanged = types.WorkspaceUnchangedDocumentDiagnosticReport
+                found.append(unchanged(uri, state, version))
+            else:
+                full = types.WorkspaceFullDocumentDiagnosticReport
+                items = document_diagnostics(server, document)
+                found.append(full(uri, items, version, result_id=state))
+    return types.WorkspaceDiagnosticReport(found)
 
 
 def did_change_folders(
@@ -106,9 +139,10 @@ ROWS = (
         types.TEXT_DOCUMENT_DIAGNOSTIC,
         diagnostic,
         types.DiagnosticOptions(
-            inter_file_dependencies=True, workspace_diagnostics=False, identifier=convert.SOURCE
+            inter_file_dependencies=True, workspace_diagnostics=True, identifier=convert.SOURCE
         ),
     ),
+    Row(types.WORKSPACE_DIAGNOSTIC, workspace_diagnostic),
     Row(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS, did_change_folders),
     Row(types.WORKSPACE_DID_CHANGE_CONFIGURATION, did_change_configuration),
     Row(types.WORKSPACE_DID_CHANGE_WATCHED_FILES, did_change_watched_files),
