@@ -32,6 +32,7 @@
 (find-file (expand-file-name "sale.num" (getenv "NUMSCRIPT_FOLDER")))
 (see 'mode (symbol-name major-mode))
 (apply #'eglot (eglot--guess-contact))
+(see 'compile compile-command)
 (see 'connected (and (eglot-current-server) t))
 (see 'diagnostics (vconcat (await #'found)))
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from numscript_lsp.features.cases import run_file
 
+from numscript.script import Script
 from tests.editors import tools
 from tests.editors.tools import EDITORS
 
@@ -77,9 +79,36 @@ def test_neovim(tmp_path: Path) -> None:
     assert seen["stopped"] is True
 
 
+def test_neovim_tells_what_came_of_cases(tmp_path: Path) -> None:
+    script = Script(FORMATTED.replace("$amount", "$price"), "sale.num")
+    variables = {"price": "USD/2 10", "seller": "shop"}
+    good = {"it": "pays", "balances": [{"account": "users:ana", "asset": "USD/2", "amount": 10}]}
+    poor = {"it": "is poor"}
+    answers = [
+        run_file(script, json.dumps({"variables": variables, "testCases": cases})).to_dict()
+        for cases in ([good], [good, poor], [])
+    ]
+    (tmp_path / "sale.num").write_text(script.text, encoding="utf-8")
+    answer = tools.neovim(
+        HERE / "neovim-commands.lua",
+        NUMSCRIPT_FOLDER=str(tmp_path),
+        NUMSCRIPT_ANSWERS=json.dumps(answers),
+    )
+    seen = json.loads(answer)
+    uri = (tmp_path / "sale.num.specs.json").as_uri()
+    assert seen["asked"] == [{"command": "numscript.testFile", "arguments": [uri]}] * 3
+    passed, failed, refused = (each["text"] for each in seen["told"])
+    assert passed == "1 of 1 cases passed"
+    assert failed.startswith("1 of 2 cases passed\n\nfailed: is poor\n")
+    assert "not enough funds" in failed
+    assert refused.startswith("Nothing was run: it has no cases")
+    assert [each["level"] for each in seen["told"]] == [2, 3, 4]
+
+
 def test_emacs(tmp_path: Path) -> None:
     seen = edited("emacs", tmp_path)
     assert (seen["mode"], seen["connected"]) == ("numscript-mode", True)
+    assert seen["compile"] == f"numscript test {tmp_path / 'sale.num'}"
     found = "\n".join(seen["diagnostics"])
     assert "`$prise` is not declared" in found
     assert "`$price` is never used" in found

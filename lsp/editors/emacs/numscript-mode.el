@@ -166,7 +166,12 @@
               electric-indent-chars (append "{}()[]" electric-indent-chars)
               indent-tabs-mode nil
               font-lock-defaults '(numscript-font-lock-keywords nil nil)
-              font-lock-multiline t))
+              font-lock-multiline t)
+  (when buffer-file-name
+    (setq-local compile-command
+                (mapconcat #'shell-quote-argument
+                           (list (car numscript-server-command) "test" buffer-file-name)
+                           " "))))
 
 ;;;###autoload
 (add-to-list 'auto-mode-alist '("\\.num\\'" . numscript-mode))
