@@ -94,14 +94,11 @@
     (concat "@" segment "\\(?::" segment "\\)*\\|:" segment)))
 
 (defun numscript--search (regexp limit)
-  "Find REGEXP before LIMIT where it starts outside of comments and strings."
+  "Find REGEXP before LIMIT where it starts at a place that has no colour yet."
   (let (found)
     (while (and (setq found (re-search-forward regexp limit t))
-                (let ((start (match-beginning 0)))
-                  (when (save-match-data
-                          (or (nth 8 (save-excursion (syntax-ppss start)))
-                              (eq (syntax-class (syntax-after start)) 15)))
-                    (goto-char (1+ start))))))
+                (get-text-property (match-beginning 0) 'face))
+      (goto-char (1+ (match-beginning 0))))
     found))
 
 (defun numscript--match-account (limit)
