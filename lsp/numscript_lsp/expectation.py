@@ -73,7 +73,8 @@ class Expectation:
 
     def __init__(self, parsed: Parsed, offset: int) -> None:
         self.parsed = parsed
-        self.count = tokens_before(parsed, offset)
+        # The last token is the end of the text, and not before anything.
+        self.count = max(0, min(tokens_before(parsed, offset), len(parsed.tokens.kinds) - 1))
         self.states: list[int] = [0]
         self.stack: list[Item] = []
         self._run()
