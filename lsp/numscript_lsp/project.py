@@ -191,6 +191,11 @@ class Project:
         """What the checker finds in a script."""
         return document.checked(self.flags(document))
 
+    def checked_beside(self, specs: Document) -> CheckedProgram | None:
+        """What the checker finds in the script of a spec file, if there is one."""
+        script = self.beside(specs)
+        return self.checked(script) if script is not None else None
+
     def names(self) -> Names:
         """The accounts and assets in all documents that were looked at so far."""
         documents = {key: document for key, (_, document) in self._disk.items()} | self._open

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from numscript.analysis.checked import CheckedProgram
 from numscript.diagnostics import Diagnostic
 from numscript.script import Span
+from numscript_lsp.features.diagnostics import Finding
 from numscript_lsp.features.records import Edit
 
 QUICK_FIX = "quickfix"
@@ -23,14 +24,15 @@ FIX_ALL = "source.fixAll"
 class Action(NamedTuple):
     """A change that is offered.
 
-    fixes: the diagnostic that it does away with; preferred: whether it is what most people want;
-    safe: whether a run gives the same result with it, so that it needs nobody to look.
+    fixes: what it does away with, a diagnostic of a script or a finding of a spec file; preferred:
+    whether it is what most people want; safe: whether a run gives the same result with it, so
+    that it needs nobody to look.
     """
 
     title: str
     edits: tuple[Edit, ...]
     kind: str = QUICK_FIX
-    fixes: Diagnostic | None = None
+    fixes: Diagnostic | Finding | None = None
     preferred: bool = False
     safe: bool = False
 

@@ -27,7 +27,9 @@ def gives(checked: CheckedProgram, path: Path) -> str:
         case nodes.SourceWithScaling(through=through):
             if through is path[depth + 1]:
                 return "Converts between the precisions of the asset."
-            own = f"Gives its {asset}, other precisions converted through `{_shown(through, text)}`."
+            own = (
+                f"Gives its {asset}, other precisions converted through `{_shown(through, text)}`."
+            )
         case nodes.SourceAccount(address=nodes.AccountLiteral(parts=(str() as name,))) if (
             name == WORLD
         ):

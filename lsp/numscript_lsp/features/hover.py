@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from numscript.analysis.checked import CheckedProgram
@@ -117,7 +117,9 @@ def _asset(asset: str) -> str:
     name, _, decimals = asset.partition("/")
     if not decimals or not int(decimals):
         return _paragraphs(_code(asset), f"Amounts count whole {name}.")
-    unit = f"1/{10 ** int(decimals):,} of one {name}" if int(decimals) < 19 else f"{decimals} decimals"
+    unit = (
+        f"1/{10 ** int(decimals):,} of one {name}" if int(decimals) < 19 else f"{decimals} decimals"
+    )
     return _paragraphs(_code(asset), f"Amounts count the smallest unit: {unit}.")
 
 

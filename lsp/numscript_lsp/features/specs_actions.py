@@ -1,0 +1,128 @@
+"""Code actions in spec files: misspelt names, values that are missing or say nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from numscript.analysis.checked import CheckedProgram
+from numscript.prelude import Type
+from numscript.script import Span
+from numscript_lsp.features.actions import Action
+from numscript_lsp.features.diagnostics import Finding
+from numscript_lsp.features.records import Edit
+from numscript_lsp.features.specs_format import format_findings
+from numscript_lsp.features.specs_script import script_findings
+from numscript_lsp.features.specs_tree import cases_of, member_of
+from numscript_lsp.json_tree import Member, Object, Value, walk
+
+_MEANT = re.compile(r"(?:is|did you mean) `([^`]+)`(?: meant)?\?")
+_NO_VALUE = re.compile(r"the variable `\$(\w+)` \((\w+)\) has no value")
+_PLACEHOLDERS: dict[str, str] = {
+    Type.ACCOUNT: '"account"',
+    Type.ASSET: '"USD/2"',
+    Type.MONETARY: '"USD/2 100"',
+    Type.NUMBER: "100",
+    Type.PORTION: '"1/2"',
+    Type.STRING: '"text"',
+}
+
+
+def specs_findings(
+    text: str, tree: Value | None, checked: CheckedProgram | None
+) -> tuple[Finding, ...]:
+    """All that is wrong with a spec file, in the order of the text."""
+    found = [*format_findings(text, tree)]
+    if checked is not None:
+        found += script_findings(tree, checked)
+    return tuple(sorted(found, key=lambda finding: finding.span))
+
+
+def specs_actions(
+    text: str, tree: Value | None, checked: CheckedProgram | None, span: Span
+) -> Iterator[Action]:
+    """The quick fixes for what is wrong at a place of a spec file."""
+    for finding in specs_findings(text, tree, checked):
+        if finding.span.start <= span.end and span.start <= finding.span.end:
+            for action in specs_fixes(text, tree, checked, finding):
+                yield action._replace(fixes=finding, preferred=True)
+
+
+def specs_fixes(
+    text: str, tree: Value | None, checked: CheckedProgram | None, finding: Finding
+) -> Iterator[Action]:
+    """The ways to do away with one finding."""
+    message = finding.message
+    meant = _MEANT.search(message)
+    if meant is not None:
+        edit = Edit(Span(finding.span.start + 1, finding.span.end - 1), meant[1])
+        yield Action(f"Change to `{meant[1]}`", (edit,))
+    if message.startswith("accounts stand here without"):
+        name = text[finding.span.start + 1 : finding.span.end - 1].lstrip("@")
+        edit = Edit(Span(finding.span.start + 1, finding.span.end - 1), name)
+        yield Action(f"Change to `{name}`", (edit,))
+    missing = _NO_VALUE.match(message)
+    if missing is not None and isinstance(tree, Object):
+        yield from _give(tree, finding, missing[1], missing[2], checked)
+    for start, title in _REMOVABLE.items():
+        if start in message:
+            member = _member(tree, finding.span)
+            if member is not None:
+                yield Action(title, (_without(*member),))
+
+
+_REMOVABLE = {
+    "the value is ignored": "Take the value away",
+    "only cases with `focus` run": "Take `focus` away",
+    "this is never looked at": "Take the expectation away",
+}
+"""What a message has in it where its key can go, and how that is offered."""
+
+
+def _give(
+    tree: Object, finding: Finding, name: str, kind: str, checked: CheckedProgram | None
+) -> Iterator[Action]:
+    """A value to fill in, for one case or for all."""
+    value = _PLACEHOLDERS.get(kind, '""')
+    asset = checked.assets.get(name) if checked is not None else None
+    if asset is not None:
+        value = value.replace("USD/2", asset)
+    holders: list[tuple[str, Object]] = [("all cases", tree)]
+    holders += [("this case", c.tree) for c in cases_of(tree) if c.name_span == finding.span]
+    for whom, holder in reversed(holders):
+        edit = _added(holder, name, value)
+        yield Action(f"Give `${name}` a value for {whom}", (edit,))
+
+
+def _added(holder: Object, name: str, value: str) -> Edit:
+    """A member more among the variables of the file or a case."""
+    member = member_of(holder, "variables")
+    new = f'"{name}": {value}'
+    if member is not None and isinstance(member.value, Object):
+        rows = member.value.members
+        at = member.value.span.start + 1
+        return Edit(Span(at, at), f" {new}{',' if rows else ' '}")
+    at = holder.span.start + 1
+    comma = "," if holder.members else ""
+    return Edit(Span(at, at), f' "variables": {{ {new} }}{comma}')
+
+
+def _member(tree: Value | None, key: Span) -> tuple[Object, Member] | None:
+    for _, value in walk(tree):
+        if isinstance(value, Object):
+            for member in value.members:
+                if member.key.span == key:
+                    return value, member
+    return None
+
+
+def _without(holder: Object, member: Member) -> Edit:
+    """A member less, with one of the commas beside it."""
+    number = holder.members.index(member)
+    end = (member.value or member.key).span.end
+    if number + 1 < len(holder.members):
+        return Edit(Span(member.key.span.start, holder.members[number + 1].key.span.start), "")
+    if number:
+        before = holder.members[number - 1]
+        return Edit(Span((before.value or before.key).span.end, end), "")
+    return Edit(Span(member.key.span.start, end), "")
