@@ -33,6 +33,7 @@ KEPT = ("runtime.result", "runtime.store")
 """What of a run a storage and a ledger know: postings, and what a script may read."""
 EDITED = (*CORE, "embedding", "", "inputs", "specs", "render")
 LSP_GROUND = (
+    "lsp.expectation",
     "lsp.json_tree",
     "lsp.lines",
     "lsp.names",
@@ -70,6 +71,7 @@ IMPORTS: dict[str, tuple[str, ...]] = {
     "lsp": (*EDITED, "lsp"),
     "lsp.features": (*EDITED, *LSP_GROUND, "lsp.features"),
     "lsp.lines": (),
+    "lsp.expectation": ("prelude", "syntax", "lsp.tokens"),
     "lsp.json_tree": ("script",),
     "lsp.specs_symbols": ("script", "prelude", "lsp.json_tree", "lsp.tokens"),
     "lsp.tokens": ("script", "syntax"),

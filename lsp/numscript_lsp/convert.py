@@ -6,10 +6,13 @@ from lsprotocol import types
 
 from numscript.script import Span
 from numscript_lsp.documents import Change, Document
+from numscript_lsp.features.completion import SuggestionKind, Suggestions, plain
 from numscript_lsp.features.diagnostics import Finding
+from numscript_lsp.features.hover import Hover
 from numscript_lsp.features.outline import Entry, EntryKind
 from numscript_lsp.features.records import Edit
 from numscript_lsp.features.references import Highlight
+from numscript_lsp.features.signature import Signature
 from numscript_lsp.lines import Encoding, LineColumn
 
 SOURCE = "numscript"
@@ -22,6 +25,16 @@ ENTRY_KINDS = {
     EntryKind.CALL: types.SymbolKind.Function,
     EntryKind.ACCOUNT: types.SymbolKind.Object,
     EntryKind.CASE: types.SymbolKind.Method,
+}
+SUGGESTION_KINDS = {
+    SuggestionKind.KEYWORD: types.CompletionItemKind.Keyword,
+    SuggestionKind.SNIPPET: types.CompletionItemKind.Snippet,
+    SuggestionKind.VARIABLE: types.CompletionItemKind.Variable,
+    SuggestionKind.FUNCTION: types.CompletionItemKind.Function,
+    SuggestionKind.ACCOUNT: types.CompletionItemKind.Reference,
+    SuggestionKind.ASSET: types.CompletionItemKind.Unit,
+    SuggestionKind.TYPE: types.CompletionItemKind.TypeParameter,
+    SuggestionKind.FLAG: types.CompletionItemKind.EnumMember,
 }
 
 
@@ -105,6 +118,38 @@ class Converter:
             location=self.location(entry.name_span),
             container_name=self.document.name,
         )
+
+    def completion(self, found: Suggestions, *, snippets: bool) -> types.CompletionList:
+        """What is offered, in its order; snippets are filled in where the client knows none."""
+        items = []
+        for number, row in enumerate(found.items):
+            shaped = row.snippet and snippets
+            text = plain(row.text) if row.snippet and not snippets else row.text
+            items.append(
+                types.CompletionItem(
+                    label=row.label,
+                    kind=SUGGESTION_KINDS[row.kind],
+                    detail=row.detail or None,
+                    sort_text=f"{number:04}",
+                    insert_text_format=types.InsertTextFormat.Snippet if shaped else None,
+                    text_edit=types.TextEdit(self.range(row.span), text),
+                    data=row.kind.value,
+                )
+            )
+        return types.CompletionList(is_incomplete=not found.whole, items=items)
+
+    def hover(self, found: Hover) -> types.Hover:
+        """What is said of a place."""
+        content = types.MarkupContent(types.MarkupKind.Markdown, found.text)
+        return types.Hover(content, self.range(found.span))
+
+    def signature(self, found: Signature) -> types.SignatureHelp:
+        """The function that is being called."""
+        rows = [types.ParameterInformation(place) for place in found.parameters]
+        information = types.SignatureInformation(
+            found.builtin.signature, found.builtin.doc, rows, found.argument
+        )
+        return types.SignatureHelp([information], 0, found.argument)
 
 
 def place_of(position: types.Position) -> LineColumn:

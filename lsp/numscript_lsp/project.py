@@ -22,6 +22,7 @@ from numscript_lsp.documents import (
     key_of,
     path_of,
 )
+from numscript_lsp.features.cases import FileResult
 from numscript_lsp.lines import Encoding
 from numscript_lsp.names import Names, names_of
 
@@ -77,21 +78,26 @@ def read_settings(tree: object) -> Settings:
 class Project:
     """The documents of one client.
 
-    folders: those that the client has opened; encoding: what its columns count.
+    folders: those that the client has opened; encoding: what its columns count; results: what
+    came of the cases that were run last, by the key of their spec file.
     """
 
     encoding: Encoding = Encoding.UTF16
     settings: Settings = field(default_factory=Settings)
     folders: list[Path] = field(default_factory=list)
+    results: dict[str, FileResult] = field(default_factory=dict)
     _open: dict[str, Document] = field(default_factory=dict)
     _disk: dict[str, tuple[tuple[int, int], Document]] = field(default_factory=dict)
-    _names: dict[int, tuple[Document, Names]] = field(default_factory=dict)
+    _names: dict[str, Names] = field(default_factory=dict)
+    _names_open: dict[str, tuple[Document, Names]] = field(default_factory=dict)
+    _names_joined: Names | None = None
 
     # --- documents ---
 
     def open(self, uri: str, text: str, version: int) -> Document:
         """Take a document that the client has opened."""
         document = self._open[key_of(uri)] = Document(uri, text, version)
+        self._names_joined = None
         return document
 
     def change(self, uri: str, changes: Iterable[Change], version: int) -> Document | None:
@@ -106,6 +112,8 @@ class Project:
     def close(self, uri: str) -> None:
         """Let a document go that the client has closed."""
         self._open.pop(key_of(uri), None)
+        self._names_open.pop(key_of(uri), None)
+        self._names_joined = None
 
     @property
     def opened(self) -> tuple[Document, ...]:
@@ -134,7 +142,7 @@ class Project:
         """A script's spec file, or a spec file's script."""
         return self.find(beside(document.uri))
 
-    def _read(self, uri: str, path: Path) -> Document | None:
+    def _read(self, uri: str, path: Path, *, keep: bool = True) -> Document | None:
         """A file as a document, read again only where it has changed; nothing if unreadable."""
         key = key_of(uri)
         try:
@@ -150,14 +158,15 @@ class Project:
             self._disk.pop(key, None)
             return None
         document = Document(uri, text)
-        self._disk[key] = stamp, document
+        if keep:
+            self._disk[key] = stamp, document
         return document
 
     def files(self) -> Iterator[str]:
-        """The URIs of all scripts and spec files of the workspace, on disk or only open."""
-        seen = {document.uri: key for key, document in self._open.items()}
-        yield from seen
-        known = set(seen.values())
+        """The URIs of all scripts and spec files of the workspace, those that are open first."""
+        opened = tuple(self._open.items())
+        yield from (document.uri for _, document in opened)
+        known = {key for key, _ in opened}
         count = 0
         for folder in self.folders:
             for place, folders, names in os.walk(folder):
@@ -196,11 +205,26 @@ class Project:
         script = self.beside(specs)
         return self.checked(script) if script is not None else None
 
-    def names(self) -> Names:
-        """The accounts and assets in all documents that were looked at so far."""
-        documents = {key: document for key, (_, document) in self._disk.items()} | self._open
-        kept: dict[int, tuple[Document, Names]] = {}
-        for document in documents.values():
-            kept[id(document)] = self._names.get(id(document)) or (document, names_of(document))
-        self._names = kept
-        return Names.joined(names for _, names in kept.values())
+    def names(self, apart_from: Document) -> Names:
+        """The accounts and assets in all other documents that were looked at so far."""
+        for key, document in self._open.items():
+            known = self._names_open.get(key)
+            if known is None or known[0] is not document:
+                self._names_open[key] = document, names_of(document)
+        if self._names_joined is None:
+            rows = self._names.items()
+            self._names_joined = Names.joined(row for key, row in rows if key not in self._open)
+        others = (
+            names for document, names in self._names_open.values() if document is not apart_from
+        )
+        return Names.joined((*others, self._names_joined))
+
+    def look_at(self, uri: str) -> None:
+        """Take note of the names in a file on disk."""
+        path = path_of(uri)
+        document = self._read(uri, path, keep=False) if path is not None else None
+        if document is None:
+            self._names.pop(key_of(uri), None)
+        else:
+            self._names[key_of(uri)] = names_of(document)
+        self._names_joined = None

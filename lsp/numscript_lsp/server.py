@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, default_converter
 from pygls.protocol.language_server import lsp_method
@@ -17,12 +18,26 @@ from numscript import __version__
 from numscript_lsp.convert import Converter
 from numscript_lsp.documents import Document, path_of
 from numscript_lsp.features.records import DocumentEdits
-from numscript_lsp.handlers import actions, navigation, presentation, synchronization
+from numscript_lsp.handlers import (
+    actions,
+    cases,
+    navigation,
+    presentation,
+    synchronization,
+    writing,
+)
 from numscript_lsp.lines import Encoding
 from numscript_lsp.project import Project, Settings, read_settings
 
 NAME = "numscript"
-ROWS = (*synchronization.ROWS, *navigation.ROWS, *presentation.ROWS, *actions.ROWS)
+ROWS = (
+    *synchronization.ROWS,
+    *navigation.ROWS,
+    *writing.ROWS,
+    *presentation.ROWS,
+    *actions.ROWS,
+    *cases.ROWS,
+)
 """Every method that is served, but for those that `Protocol` serves itself."""
 
 
@@ -75,6 +90,7 @@ class NumscriptServer(LanguageServer):
         self.project = Project()
         self.asks_for_settings = False
         self._waiting: dict[str, asyncio.Handle] = {}
+        self._indexing: asyncio.Task[None] | None = None
         self._tokens: dict[str, tuple[str, list[int]]] = {}
 
     def converter(self, document: Document) -> Converter:
@@ -95,6 +111,14 @@ class NumscriptServer(LanguageServer):
         )
         workspace = request.capabilities.workspace
         self.asks_for_settings = bool(workspace and workspace.configuration)
+
+    @property
+    def knows_snippets(self) -> bool:
+        """Whether the client knows texts with places to fill in."""
+        document = self.client_capabilities.text_document
+        completion = document.completion if document else None
+        item = completion.completion_item if completion else None
+        return bool(item and item.snippet_support)
 
     def ask_for_settings(self) -> None:
         """Ask the client for the section `numscript` of its settings."""
@@ -147,6 +171,12 @@ class NumscriptServer(LanguageServer):
             ]
         )
 
+    def refresh_lenses(self) -> None:
+        """Have the client ask for code lenses again, if it can be told to."""
+        workspace = self.client_capabilities.workspace
+        if workspace and workspace.code_lens and workspace.code_lens.refresh_support:
+            self.workspace_code_lens_refresh(None)
+
     # --- semantic tokens ---
 
     def keep_tokens(self, uri: str, data: list[int]) -> str:
@@ -170,7 +200,7 @@ class NumscriptServer(LanguageServer):
 
         Between two files other requests are served, and the work can be cancelled.
         """
-        uris = list(self.project.files())
+        uris = await asyncio.to_thread(lambda: list(self.project.files()))
         async with self.reporting(token, title) as report:
             for number, uri in enumerate(uris):
                 await asyncio.sleep(0)
@@ -178,6 +208,30 @@ class NumscriptServer(LanguageServer):
                 if document is not None:
                     yield document
                 report(number + 1, len(uris))
+
+    def index_soon(self) -> None:
+        """Take note of the names in all files, once, while other requests are served."""
+        if self._indexing is None and self.project.folders:
+            self._indexing = asyncio.get_running_loop().create_task(self._index())
+
+    async def _index(self) -> None:
+        uris = await asyncio.to_thread(lambda: list(self.project.files()))
+        async with self.reporting(await self._own_token(), "Reading scripts") as report:
+            for number, uri in enumerate(uris):
+                await asyncio.to_thread(self.project.look_at, uri)
+                report(number + 1, len(uris))
+
+    async def _own_token(self) -> types.ProgressToken | None:
+        """A token for progress that the client did not ask for, if it can show some."""
+        window = self.client_capabilities.window
+        if not (window and window.work_done_progress):
+            return None
+        token = f"{NAME}-index"
+        try:
+            await self.work_done_progress.create_async(token)
+        except JsonRpcException:
+            return None
+        return token
 
     @asynccontextmanager
     async def reporting(
@@ -244,7 +298,19 @@ def make_server() -> NumscriptServer:
     server = NumscriptServer()
     for row in ROWS:
         server.feature(row.method, row.options)(partial(row.handler, server))
+    for name in cases.COMMANDS:
+        server.command(name)(_command(server, name))
     return server
+
+
+def _command(server: NumscriptServer, name: str) -> Callable[..., object]:
+    """A command that takes its arguments as the client gives them."""
+
+    # With `object` for `Any`, pygls would take the first argument for the server.
+    def execute(*arguments: Any) -> object:
+        return cases.COMMANDS[name](server, arguments)
+
+    return execute
 
 
 def serve_stdio() -> None:

@@ -351,20 +351,26 @@ SKELETONS = (
     (
         "send in order",
         "from several accounts, one after the other",
-        "send [ASSET ${2:100}] (\n  source = {\n    @${3:first}\n    @${4:second}\n  }\n"
-        "  destination = @${5:destination}\n)",
+        (
+            "send [ASSET ${2:100}] (\n  source = {\n    @${3:first}\n    @${4:second}\n  }\n"
+            "  destination = @${5:destination}\n)"
+        ),
     ),
     (
         "send split",
         "to several accounts, by portions",
-        "send [ASSET ${2:100}] (\n  source = @${3:source}\n  destination = {\n"
-        "    ${4:1/2} to @${5:first}\n    remaining to @${6:second}\n  }\n)",
+        (
+            "send [ASSET ${2:100}] (\n  source = @${3:source}\n  destination = {\n"
+            "    ${4:1/2} to @${5:first}\n    remaining to @${6:second}\n  }\n)"
+        ),
     ),
     (
         "send capped",
         "to one account up to an amount, the rest to another",
-        "send [ASSET ${2:100}] (\n  source = @${3:source}\n  destination = {\n"
-        "    max [${1} ${4:10}] to @${5:first}\n    remaining to @${6:second}\n  }\n)",
+        (
+            "send [ASSET ${2:100}] (\n  source = @${3:source}\n  destination = {\n"
+            "    max [${1} ${4:10}] to @${5:first}\n    remaining to @${6:second}\n  }\n)"
+        ),
     ),
 )
 """Sends to fill in: label, what they do, and their text, where ASSET is the asset."""

@@ -66,10 +66,10 @@ def _of_node(checked: CheckedProgram, path: Path, token: Token) -> Hover | None:
             doc = TYPES.get(node.type)
             return Hover(token.span, f"{node.type}: {doc}") if doc else None
         case nodes.RemainingAllotment():
-            return Hover(node.span, _remaining(checked, path))
+            return Hover(node.span, _remaining(path))
         case _:
             pass
-    return _portion(checked, path)
+    return _portion(path)
 
 
 def _of_word(checked: CheckedProgram, path: Path, token: Token) -> Hover | None:
@@ -153,22 +153,22 @@ def _builtin(checked: CheckedProgram, builtin: Builtin) -> str:
 # --- portions ---------------------------------------------------------------------------------
 
 
-def _portion(checked: CheckedProgram, path: Path) -> Hover | None:
+def _portion(path: Path) -> Hover | None:
     """The value of the constant portion around a place, and what it is of the amount sent."""
     for depth in range(len(path) - 1, 0, -1):
         node = path[depth]
         if isinstance(node, (nodes.PercentageLiteral, nodes.BinaryInfix)):
             portion = constant_portion(node)
             if portion is not None:
-                return Hover(node.span, _share(checked, path[: depth + 1], portion))
+                return Hover(node.span, _share(path[: depth + 1], portion))
     return None
 
 
-def _share(checked: CheckedProgram, path: Path, portion: Portion) -> str:
-    return _paragraphs(f"`{portion}` = {percent(portion)}", _part_of_sent(path, portion))
+def _share(path: Path, portion: Portion) -> str:
+    return _paragraphs(f"`{portion}` = {hundredths(portion)}", _part_of_sent(path, portion))
 
 
-def percent(portion: Portion) -> str:
+def hundredths(portion: Portion) -> str:
     """A portion in hundredths, to four digits behind the point at most."""
     scaled = portion.numerator * 10**6
     whole, left = divmod(scaled, portion.denominator)
@@ -197,7 +197,7 @@ def _part_of_sent(path: Path, portion: Portion) -> str:
     return f"Of [{asset} {amount}]: {decimal(share, asset)}{more}."
 
 
-def _remaining(checked: CheckedProgram, path: Path) -> str:
+def _remaining(path: Path) -> str:
     """The portion that `remaining` stands for."""
     text = f"`remaining` {KEYWORDS['remaining']}"
     allotment = next(
@@ -211,7 +211,7 @@ def _remaining(checked: CheckedProgram, path: Path) -> str:
     if allotment is None:
         return text
     left = remaining_portion(allotment)
-    return text if left is None else _paragraphs(text, _share(checked, path, left))
+    return text if left is None else _paragraphs(text, _share(path, left))
 
 
 def remaining_portion(

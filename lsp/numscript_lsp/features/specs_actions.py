@@ -11,8 +11,7 @@ from numscript.script import Span
 from numscript_lsp.features.actions import Action
 from numscript_lsp.features.diagnostics import Finding
 from numscript_lsp.features.records import Edit
-from numscript_lsp.features.specs_format import format_findings
-from numscript_lsp.features.specs_script import script_findings
+from numscript_lsp.features.specs_script import specs_findings
 from numscript_lsp.features.specs_tree import cases_of, member_of
 from numscript_lsp.json_tree import Member, Object, Value, walk
 
@@ -26,16 +25,6 @@ _PLACEHOLDERS: dict[str, str] = {
     Type.PORTION: '"1/2"',
     Type.STRING: '"text"',
 }
-
-
-def specs_findings(
-    text: str, tree: Value | None, checked: CheckedProgram | None
-) -> tuple[Finding, ...]:
-    """All that is wrong with a spec file, in the order of the text."""
-    found = [*format_findings(text, tree)]
-    if checked is not None:
-        found += script_findings(tree, checked)
-    return tuple(sorted(found, key=lambda finding: finding.span))
 
 
 def specs_actions(

@@ -249,10 +249,10 @@ def _keys_around(text: str, tree: Value | None, span: Span) -> set[str]:
     """The keys of the innermost object around a place, but for the one that is written there."""
     inner: Object | None = None
     for _, value in walk(tree):
-        if isinstance(value, Object) and value.span.start < span.start:
-            # One that is not closed yet goes on to where the writer is.
-            if span.start < value.span.end or text[value.span.end - 1] != "}":
-                inner = value
+        # One that is not closed yet goes on to where the writer is.
+        end = value.span.end if text[value.span.end - 1] == "}" else len(text) + 1
+        if isinstance(value, Object) and value.span.start < span.start < end:
+            inner = value
     if inner is None:
         return set()
     return {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from numscript.analysis.checked import CheckedProgram
 from numscript.prelude import FEATURES, TYPES
-from numscript.script import Script
 from numscript.specs import Status, kinds_named
 from numscript_lsp.features.cases import run_case
 from numscript_lsp.features.hover import Hover
@@ -17,7 +16,6 @@ def hover_specs(
     text: str,
     tree: Value | None,
     offset: int,
-    script: Script | None,
     checked: CheckedProgram | None,
 ) -> Hover | None:
     """What is known of what stands at an offset; a case is run for it."""
@@ -28,10 +26,12 @@ def hover_specs(
                     return _key(path, member, checked)
                 inside = member.value
                 if isinstance(inside, Text) and inside.span.start <= offset <= inside.span.end:
-                    return _text(text, tree, member, script)
-        elif isinstance(value, Text) and value.span.start <= offset <= value.span.end:
-            if path[:-1] == ("featureFlags",) and value.value in FEATURES:
-                return Hover(value.span, f"Switches on {FEATURES[value.value]}.")
+                    return _text(text, tree, member, checked)
+        elif not value.span.start <= offset <= value.span.end:
+            continue
+        elif isinstance(value, Text) and path[:-1] == ("featureFlags",):
+            doc = FEATURES.get(value.value)
+            return Hover(value.span, f"Switches on {doc}.") if doc else None
     return None
 
 
@@ -58,7 +58,9 @@ def _key(
     return Hover(member.key.span, KEY_DOCS[name])
 
 
-def _text(text: str, tree: Value | None, member: Member, script: Script | None) -> Hover | None:
+def _text(
+    text: str, tree: Value | None, member: Member, checked: CheckedProgram | None
+) -> Hover | None:
     """The name of a case, or of an error."""
     value = member.value
     if not isinstance(value, Text):
@@ -70,9 +72,9 @@ def _text(text: str, tree: Value | None, member: Member, script: Script | None) 
         ]
         return Hover(value.span, "\n\n".join(rows)) if rows else None
     case = case_at(tree, value.span.start)
-    if member.key.value != "it" or case is None or script is None:
+    if member.key.value != "it" or case is None or checked is None:
         return None
-    result = run_case(script, text, case.number)
+    result = run_case(checked.script, text, case.number)
     if result.problem:
         return Hover(value.span, result.problem)
     (row,) = result.results

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
 from numscript_lsp import convert
-from numscript_lsp.documents import Document, path_of
-from numscript_lsp.features.diagnostics import findings
+from numscript_lsp.documents import Document, beside, key_of, path_of
+from numscript_lsp.features.cases import failures
+from numscript_lsp.features.diagnostics import Finding, findings
+from numscript_lsp.features.specs_script import specs_findings
 from numscript_lsp.handlers.rows import Row
 from numscript_lsp.project import read_settings
 
@@ -21,6 +24,8 @@ def did_open(server: NumscriptServer, request: types.DidOpenTextDocumentParams) 
     opened = request.text_document
     server.project.open(opened.uri, opened.text, opened.version)
     server.publish_soon(opened.uri)
+    server.publish_soon(beside(opened.uri))
+    server.index_soon()
 
 
 def did_change(server: NumscriptServer, request: types.DidChangeTextDocumentParams) -> None:
@@ -29,6 +34,8 @@ def did_change(server: NumscriptServer, request: types.DidChangeTextDocumentPara
     changes = map(convert.change_of, request.content_changes)
     if server.project.change(changed.uri, changes, changed.version) is not None:
         server.publish_soon(changed.uri)
+        # A script and its spec file are checked against each other.
+        server.publish_soon(beside(changed.uri))
 
 
 def did_close(server: NumscriptServer, request: types.DidCloseTextDocumentParams) -> None:
@@ -43,12 +50,20 @@ def did_save(server: NumscriptServer, request: types.DidSaveTextDocumentParams) 
 
 
 def document_diagnostics(server: NumscriptServer, document: Document) -> list[types.Diagnostic]:
-    """What is wrong with a document."""
-    if not document.is_script:
-        return []
+    """What is wrong with a script, or with a spec file and those of its cases that were run."""
+    found: Sequence[Finding] = ()
+    project = server.project
+    if document.is_script:
+        found = findings(project.checked(document))
+    elif document.is_specs:
+        script = project.beside(document)
+        checked = project.checked(script) if script is not None else None
+        found = specs_findings(document.text, document.tree, checked)
+        last = project.results.get(key_of(document.uri))
+        if last is not None and script is not None and last.is_of(script.text, document.text):
+            found = (*found, *failures(document.tree, last))
     converter = server.converter(document)
-    page = server.project.settings.documentation
-    found = findings(server.project.checked(document))
+    page = project.settings.documentation
     return [converter.diagnostic(finding, page) for finding in found]
 
 
@@ -84,8 +99,9 @@ def did_change_configuration(
 def did_change_watched_files(
     server: NumscriptServer, request: types.DidChangeWatchedFilesParams
 ) -> None:
-    """A file beside an open one has changed: its flags may be others now."""
-    del request
+    """Files have changed on disk: their names, and the flags of what they lie beside."""
+    for change in request.changes:
+        server.project.look_at(change.uri)
     server.publish_all()
 
 

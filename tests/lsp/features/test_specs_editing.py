@@ -10,10 +10,11 @@ from numscript_lsp import json_tree
 from numscript_lsp.features.completion import plain
 from numscript_lsp.features.outline import Entry
 from numscript_lsp.features.records import Edit
-from numscript_lsp.features.specs_actions import specs_actions, specs_findings
+from numscript_lsp.features.specs_actions import specs_actions
 from numscript_lsp.features.specs_completion import KEY_DOCS, complete_specs
 from numscript_lsp.features.specs_hover import hover_specs
 from numscript_lsp.features.specs_outline import outline_specs, search_specs
+from numscript_lsp.features.specs_script import specs_findings
 from numscript_lsp.names import Names
 
 import numscript
@@ -157,7 +158,7 @@ SPECS = json.dumps(
 
 def said(word: str) -> str:
     at = SPECS.index(word) + 2
-    found = hover_specs(SPECS, json_tree.read_tree(SPECS), at, SCRIPT, CHECKED)
+    found = hover_specs(SPECS, json_tree.read_tree(SPECS), at, CHECKED)
     return found.text if found is not None else ""
 
 
@@ -246,11 +247,15 @@ GIVEN = '"variables": {"seller": "s", "price": "EUR/2 1", "fee": "1/2"}'
     ("text", "title", "after"),
     [
         (
-            '{"variables": {"seler¦": "s", "price": "EUR/2 1", "fee": "1/2"},'
-            ' "testCases": [{"it": "a", "expect.error": "NUM408"}]}',
+            (
+                '{"variables": {"seler¦": "s", "price": "EUR/2 1", "fee": "1/2"},'
+                ' "testCases": [{"it": "a", "expect.error": "NUM408"}]}'
+            ),
             "Change to `seller`",
-            '{"variables": {"seller": "s", "price": "EUR/2 1", "fee": "1/2"},'
-            ' "testCases": [{"it": "a", "expect.error": "NUM408"}]}',
+            (
+                '{"variables": {"seller": "s", "price": "EUR/2 1", "fee": "1/2"},'
+                ' "testCases": [{"it": "a", "expect.error": "NUM408"}]}'
+            ),
         ),
         (
             f'{{{GIVEN}, "testCases": [{{"it": "a", "expect.po¦sting": []}}]}}',
@@ -260,14 +265,18 @@ GIVEN = '"variables": {"seller": "s", "price": "EUR/2 1", "fee": "1/2"}'
         (
             '{"testCases": [{"it": "¦a", "variables": {"seller": "s", "price": "EUR/2 1"}}]}',
             "Give `$fee` a value for this case",
-            '{"testCases": [{"it": "a", "variables": { "fee": "1/2","seller": "s",'
-            ' "price": "EUR/2 1"}}]}',
+            (
+                '{"testCases": [{"it": "a", "variables": { "fee": "1/2","seller": "s",'
+                ' "price": "EUR/2 1"}}]}'
+            ),
         ),
         (
             '{"testCases": [{"it": "¦a", "variables": {"seller": "s", "price": "EUR/2 1"}}]}',
             "Give `$fee` a value for all cases",
-            '{ "variables": { "fee": "1/2" },"testCases": [{"it": "a", "variables":'
-            ' {"seller": "s", "price": "EUR/2 1"}}]}',
+            (
+                '{ "variables": { "fee": "1/2" },"testCases": [{"it": "a", "variables":'
+                ' {"seller": "s", "price": "EUR/2 1"}}]}'
+            ),
         ),
         (
             f'{{{GIVEN}, "testCases": [{{"it": "a", "focus¦": true}}]}}',
@@ -280,11 +289,9 @@ GIVEN = '"variables": {"seller": "s", "price": "EUR/2 1", "fee": "1/2"}'
             f'{{{GIVEN}, "testCases": [{{"it": "a"}}]}}',
         ),
         (
-            f'{{{GIVEN}, "balances": [{{"account": "¦@users:ana", "asset": "EUR/2", "amount": 1}}],'
-            ' "testCases": [{"it": "a"}]}',
-            "Change to `users:ana`",
-            f'{{{GIVEN}, "balances": [{{"account": "users:ana", "asset": "EUR/2", "amount": 1}}],'
-            ' "testCases": [{"it": "a"}]}',
+            f'{{{GIVEN}, "metadata": {{"¦@shop": {{}}}}, "testCases": [{{"it": "a"}}]}}',
+            "Change to `shop`",
+            f'{{{GIVEN}, "metadata": {{"shop": {{}}}}, "testCases": [{{"it": "a"}}]}}',
         ),
     ],
 )
