@@ -65,7 +65,7 @@ IMPORTS: dict[str, tuple[str, ...]] = {
     "specs": (*CORE, "embedding", "", "inputs"),
     "render": (*CORE, "embedding", "", "inputs", "storage", "ledger", "specs"),
     "cli": (*CORE, "embedding", "", "inputs", "storage", "ledger", "specs", "render", "cli"),
-    "cli.lsp": ("cli", "lsp.server"),
+    "cli.lsp": ("cli", "lsp.transports"),
     "__main__": ("cli",),
     "grammar": ("grammar", ""),
     "lsp": (*EDITED, "lsp"),
@@ -94,8 +94,8 @@ THIRD_PARTIES = {
     "psycopg": ("storage.postgres", "storage.pipeline"),
     "psycopg_pool": ("storage.postgres",),
     "lsprotocol": ("lsp.convert", "lsp.handlers", "lsp.server"),
-    "pygls": ("lsp.handlers", "lsp.server"),
-    "websockets": ("lsp.server",),
+    "pygls": ("lsp.handlers", "lsp.server", "lsp.transports"),
+    "websockets": ("lsp.transports",),
 }
 """The only modules that may import what is not Python's own."""
 

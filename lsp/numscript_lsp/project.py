@@ -145,6 +145,8 @@ class Project:
     def _read(self, uri: str, path: Path, *, keep: bool = True) -> Document | None:
         """A file as a document, read again only where it has changed; nothing if unreadable."""
         key = key_of(uri)
+        if not path.name.endswith((SCRIPT_ENDING, SPECS_ENDING)):
+            return None  # a client far away is shown no other files
         try:
             about = path.stat()
             stamp = about.st_mtime_ns, about.st_size

@@ -1,4 +1,4 @@
-"""The server: `make_server` puts the handlers together, `serve_...` run it over a transport."""
+"""The server of one client: `make_server` puts the handlers together."""
 
 from __future__ import annotations
 
@@ -57,6 +57,16 @@ class Protocol(LanguageServerProtocol):
         self._server.take_client(request, result.capabilities.position_encoding or "utf-16")
         return result
 
+    @lsp_method(types.EXIT)
+    def lsp_exit(self, *request: Any) -> Any:
+        """End the process, or only the connection where the server is one of several."""
+        if self._server.on_exit is None:
+            yield from super().lsp_exit(*request)
+        else:
+            self._server.on_exit()
+            if self.writer is not None:
+                self.writer.close()
+
     @lsp_method(types.TEXT_DOCUMENT_DID_OPEN)
     def lsp_text_document__did_open(self, request: types.DidOpenTextDocumentParams) -> None:
         """A document was opened."""
@@ -76,7 +86,8 @@ class Protocol(LanguageServerProtocol):
 class NumscriptServer(LanguageServer):
     """A server for one client.
 
-    project: its documents and settings; asks_for_settings: whether the client wants to be asked.
+    project: its documents and settings; asks_for_settings: whether the client wants to be asked;
+    on_exit: what ends the connection where the process serves several clients.
     """
 
     def __init__(self) -> None:
@@ -89,6 +100,7 @@ class NumscriptServer(LanguageServer):
         )
         self.project = Project()
         self.asks_for_settings = False
+        self.on_exit: Callable[[], None] | None = None
         self._waiting: dict[str, asyncio.Handle] = {}
         self._indexing: asyncio.Task[None] | None = None
         self._tokens: dict[str, tuple[str, list[int]]] = {}
@@ -111,6 +123,15 @@ class NumscriptServer(LanguageServer):
         )
         workspace = request.capabilities.workspace
         self.asks_for_settings = bool(workspace and workspace.configuration)
+
+    def leave(self) -> None:
+        """Stop all work for a client that is gone."""
+        for waiting in self._waiting.values():
+            waiting.cancel()
+        if self._indexing is not None:
+            self._indexing.cancel()
+        for future in tuple(self.protocol._request_futures.values()):
+            future.cancel()
 
     @property
     def knows_snippets(self) -> bool:
@@ -311,8 +332,3 @@ def _command(server: NumscriptServer, name: str) -> Callable[..., object]:
         return cases.COMMANDS[name](server, arguments)
 
     return execute
-
-
-def serve_stdio() -> None:
-    """Serve one client over standard input and output, until it leaves."""
-    make_server().start_io()
