@@ -7,7 +7,7 @@ kind of diagnostic, the refactorings in `refactorings`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from numscript.analysis.checked import CheckedProgram
 from numscript.diagnostics import Diagnostic
@@ -21,12 +21,23 @@ REWRITE = "refactor.rewrite"
 FIX_ALL = "source.fixAll"
 
 
+class Given(NamedTuple):
+    """What becomes of the values that a spec file gives to a variable.
+
+    change: `gone`, `number` (a monetary becomes its number) or `added`, with the value in JSON.
+    """
+
+    name: str
+    change: Literal["gone", "number", "added"]
+    value: str = ""
+
+
 class Action(NamedTuple):
     """A change that is offered.
 
     fixes: what it does away with, a diagnostic of a script or a finding of a spec file; preferred:
     whether it is what most people want; safe: whether a run gives the same result with it, so
-    that it needs nobody to look.
+    that it needs nobody to look; given: what it means for the spec file.
     """
 
     title: str
@@ -35,6 +46,7 @@ class Action(NamedTuple):
     fixes: Diagnostic | Finding | None = None
     preferred: bool = False
     safe: bool = False
+    given: Given | None = None
 
 
 def code_actions(checked: CheckedProgram, span: Span) -> Iterator[Action]:

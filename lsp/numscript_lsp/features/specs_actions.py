@@ -11,8 +11,9 @@ from numscript.script import Span
 from numscript_lsp.features.actions import Action
 from numscript_lsp.features.diagnostics import Finding
 from numscript_lsp.features.records import Edit
+from numscript_lsp.features.specs_changes import added, without
 from numscript_lsp.features.specs_script import specs_findings
-from numscript_lsp.features.specs_tree import cases_of, member_of
+from numscript_lsp.features.specs_tree import cases_of
 from numscript_lsp.json_tree import Member, Object, Value, walk
 
 _MEANT = re.compile(r"(?:is|did you mean) `([^`]+)`(?: meant)?\?")
@@ -57,7 +58,7 @@ def specs_fixes(
         if start in message:
             member = _member(tree, finding.span)
             if member is not None:
-                yield Action(title, (_without(*member),))
+                yield Action(title, (without(*member),))
 
 
 _REMOVABLE = {
@@ -79,21 +80,8 @@ def _give(
     holders: list[tuple[str, Object]] = [("all cases", tree)]
     holders += [("this case", c.tree) for c in cases_of(tree) if c.name_span == finding.span]
     for whom, holder in reversed(holders):
-        edit = _added(holder, name, value)
+        edit = added(holder, name, value)
         yield Action(f"Give `${name}` a value for {whom}", (edit,))
-
-
-def _added(holder: Object, name: str, value: str) -> Edit:
-    """A member more among the variables of the file or a case."""
-    member = member_of(holder, "variables")
-    new = f'"{name}": {value}'
-    if member is not None and isinstance(member.value, Object):
-        rows = member.value.members
-        at = member.value.span.start + 1
-        return Edit(Span(at, at), f" {new}{',' if rows else ' '}")
-    at = holder.span.start + 1
-    comma = "," if holder.members else ""
-    return Edit(Span(at, at), f' "variables": {{ {new} }}{comma}')
 
 
 def _member(tree: Value | None, key: Span) -> tuple[Object, Member] | None:
@@ -103,15 +91,3 @@ def _member(tree: Value | None, key: Span) -> tuple[Object, Member] | None:
                 if member.key.span == key:
                     return value, member
     return None
-
-
-def _without(holder: Object, member: Member) -> Edit:
-    """A member less, with one of the commas beside it."""
-    number = holder.members.index(member)
-    end = (member.value or member.key).span.end
-    if number + 1 < len(holder.members):
-        return Edit(Span(member.key.span.start, holder.members[number + 1].key.span.start), "")
-    if number:
-        before = holder.members[number - 1]
-        return Edit(Span((before.value or before.key).span.end, end), "")
-    return Edit(Span(member.key.span.start, end), "")

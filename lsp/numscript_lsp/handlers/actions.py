@@ -19,6 +19,7 @@ from numscript_lsp.features.actions import (
 from numscript_lsp.features.diagnostics import finding
 from numscript_lsp.features.records import DocumentEdits
 from numscript_lsp.features.specs_actions import specs_actions
+from numscript_lsp.features.specs_changes import specs_edits
 from numscript_lsp.handlers.rows import Row
 
 if TYPE_CHECKING:
@@ -62,12 +63,16 @@ def as_action(server: NumscriptServer, document: Document, action: Action) -> ty
         if isinstance(found, Diagnostic):
             found = finding(found, server.project.checked(document))
         fixed = [server.converter(document).diagnostic(found, page)]
+    edits = [DocumentEdits(document.uri, action.edits)]
+    specs = server.project.beside(document) if action.given is not None else None
+    if specs is not None and action.given is not None:
+        edits.append(DocumentEdits(specs.uri, specs_edits(specs.tree, action.given)))
     return types.CodeAction(
         action.title,
         kind=action.kind,
         diagnostics=fixed,
         is_preferred=action.preferred or None,
-        edit=server.workspace_edit([DocumentEdits(document.uri, action.edits)]),
+        edit=server.workspace_edit(edits),
     )
 
 
