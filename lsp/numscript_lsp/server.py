@@ -134,6 +134,12 @@ class NumscriptServer(LanguageServer):
             future.cancel()
 
     @property
+    def pulls(self) -> bool:
+        """Whether the client asks for diagnostics, and need not be told."""
+        document = self.client_capabilities.text_document
+        return bool(document and document.diagnostic)
+
+    @property
     def knows_snippets(self) -> bool:
         """Whether the client knows texts with places to fill in."""
         document = self.client_capabilities.text_document
@@ -288,14 +294,24 @@ class NumscriptServer(LanguageServer):
     # --- diagnostics ---
 
     def publish_soon(self, uri: str) -> None:
-        """Publish the diagnostics of a document once all that has already arrived is handled."""
+        """Publish the diagnostics of a document once all that has already arrived is handled.
+
+        A client that asks for them is told nothing, or it would show everything twice.
+        """
+        if self.pulls:
+            return
         waiting = self._waiting.pop(uri, None)
         if waiting is not None:
             waiting.cancel()
         self._waiting[uri] = asyncio.get_running_loop().call_soon(self.publish, uri)
 
     def publish_all(self) -> None:
-        """Publish the diagnostics of everything that is open."""
+        """Publish the diagnostics of everything that is open, or have them asked for anew."""
+        if self.pulls:
+            workspace = self.client_capabilities.workspace
+            if workspace and workspace.diagnostics and workspace.diagnostics.refresh_support:
+                self.workspace_diagnostic_refresh(None)
+            return
         for document in self.project.opened:
             self.publish_soon(document.uri)
 

@@ -103,6 +103,54 @@ async def test_a_spec_file_is_checked_against_its_script(
     await published(client, specs.uri, "the script declares no variable `$seller`")
 
 
+async def test_a_client_that_asks_is_told_when_anything_changed(
+    client: LanguageClient, tmp_path: Path
+) -> None:
+    script, specs = open_both(client, tmp_path)
+    first = await pulled(client, specs, None)
+    assert isinstance(first, types.RelatedFullDocumentDiagnosticReport)
+    assert len(first.items) == 1
+    again = await pulled(client, specs, first.result_id)
+    assert isinstance(again, types.RelatedUnchangedDocumentDiagnosticReport)
+    await execute(client, "numscript.testFile", specs.uri)
+    ran = await pulled(client, specs, first.result_id)
+    assert isinstance(ran, types.RelatedFullDocumentDiagnosticReport)
+    assert len(ran.items) == 2
+    changed(client, script, SCRIPT.replace("$seller", "$seler"))
+    after = await pulled(client, specs, ran.result_id)
+    assert isinstance(after, types.RelatedFullDocumentDiagnosticReport)
+    assert len(after.items) == 1
+
+
+async def pulled(
+    client: LanguageClient, document: types.TextDocumentIdentifier, known: str | None
+) -> types.DocumentDiagnosticReport:
+    request = types.DocumentDiagnosticParams(document, previous_result_id=known)
+    return await client.text_document_diagnostic_async(request)
+
+
+async def test_a_change_of_a_variable_reaches_the_spec_file(
+    client: LanguageClient, tmp_path: Path
+) -> None:
+    script, specs = open_both(client, tmp_path)
+    at = types.Range(position(SCRIPT, "100", 0), position(SCRIPT, "100", 3))
+    found = await client.text_document_code_action_async(
+        types.CodeActionParams(script, at, types.CodeActionContext([]))
+    )
+    (action,) = [row for row in found or () if "caller" in row.title]
+    assert isinstance(action, types.CodeAction)
+    assert action.edit is not None
+    changes = [
+        change
+        for change in action.edit.document_changes or ()
+        if isinstance(change, types.TextDocumentEdit)
+    ]
+    assert [change.text_document.uri for change in changes] == [script.uri, specs.uri]
+    assert [edit.new_text for edit in changes[1].edits if isinstance(edit, types.TextEdit)] == [
+        ' "number": 100,'
+    ]
+
+
 async def test_completion_knows_the_script(client: LanguageClient, tmp_path: Path) -> None:
     _, specs = open_both(client, tmp_path)
     found = await client.text_document_completion_async(
@@ -150,6 +198,7 @@ async def test_cases_run_and_their_lenses_tell_what_came_of_them(
     client: LanguageClient, tmp_path: Path
 ) -> None:
     script, specs = open_both(client, tmp_path)
+    before = client.refreshed  # type: ignore[attr-defined]
     assert await titles(client, specs) == ["Test file", "Run case", "Run case"]
     assert await titles(client, script) == ["Test file: 2 cases"]
     lens = (await client.text_document_code_lens_async(types.CodeLensParams(specs)) or ())[2]
@@ -163,7 +212,7 @@ async def test_cases_run_and_their_lenses_tell_what_came_of_them(
     assert await titles(client, script) == ["Test file: 1 failed, 1 passed"]
     found = await published(client, specs.uri, "the script declares", "this case fails")
     assert [row.code for row in found] == ["specs", "case-failed"]
-    assert client.refreshed == 2  # type: ignore[attr-defined]
+    assert client.refreshed == before + 2  # type: ignore[attr-defined]
     changed(client, specs, GOOD)
     assert await titles(client, script) == ["Test file: 1 failed, 1 passed before the last change"]
     await published(client, specs.uri)

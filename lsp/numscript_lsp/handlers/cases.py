@@ -22,6 +22,7 @@ from numscript_lsp.features.cases import (
     specs_lenses,
 )
 from numscript_lsp.handlers.rows import Row
+from numscript_lsp.handlers.synchronization import last_run
 
 if TYPE_CHECKING:
     from numscript_lsp.server import NumscriptServer
@@ -36,7 +37,7 @@ def lenses(server: NumscriptServer, request: types.CodeLensParams) -> list[types
     if script is None or specs is None:
         return []
     last = server.project.results.get(key_of(specs.uri))
-    fresh = last is not None and last.is_of(script.text, specs.text)
+    fresh = last_run(server, specs) is not None
     if document is specs:
         found = specs_lenses(specs.uri, specs.tree, last, fresh=fresh)
     else:
@@ -99,7 +100,7 @@ def keep(server: NumscriptServer, specs: Document, result: FileResult) -> dict[s
     key = key_of(specs.uri)
     server.project.results[key] = merged(server.project.results.get(key), result)
     server.refresh_lenses()
-    server.publish_soon(specs.uri)
+    server.publish_all()
     failed = [row for row in result.results if row.status is Status.FAILED]
     for row in failed:
         message = f"{row.outcome.case.it}\n{row.text}"

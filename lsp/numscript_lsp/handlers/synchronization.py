@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from contextlib import aclosing
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
 from numscript_lsp import convert
 from numscript_lsp.documents import Document, beside, key_of, path_of
-from numscript_lsp.features.cases import failures
+from numscript_lsp.features.cases import FileResult, failures
 from numscript_lsp.features.diagnostics import Finding, findings
 from numscript_lsp.features.specs_script import specs_findings
 from numscript_lsp.handlers.rows import Row
@@ -51,29 +52,77 @@ def did_save(server: NumscriptServer, request: types.DidSaveTextDocumentParams) 
 
 def document_diagnostics(server: NumscriptServer, document: Document) -> list[types.Diagnostic]:
     """What is wrong with a script, or with a spec file and those of its cases that were run."""
-    found: Sequence[Finding] = ()
-    project = server.project
+    found: tuple[Finding, ...] = ()
     if document.is_script:
-        found = findings(project.checked(document))
+        found = findings(server.project.checked(document))
     elif document.is_specs:
-        script = project.beside(document)
-        checked = project.checked(script) if script is not None else None
+        checked = server.project.checked_beside(document)
         found = specs_findings(document.text, document.tree, checked)
-        last = project.results.get(key_of(document.uri))
-        if last is not None and script is not None and last.is_of(script.text, document.text):
-            found = (*found, *failures(document.tree, last))
+        last = last_run(server, document)
+        if last is not None:
+            found += tuple(failures(document.tree, last))
     converter = server.converter(document)
-    page = project.settings.documentation
+    page = server.project.settings.documentation
     return [converter.diagnostic(finding, page) for finding in found]
+
+
+def last_run(server: NumscriptServer, specs: Document) -> FileResult | None:
+    """What came of the cases of a spec file, if they were run as they and their script are now."""
+    last = server.project.results.get(key_of(specs.uri))
+    script = server.project.beside(specs)
+    if last is None or script is None or not last.is_of(script.text, specs.text):
+        return None
+    return last
+
+
+def state_of(server: NumscriptServer, document: Document) -> str:
+    """A name for all that a document's diagnostics depend on."""
+    script: Document | None = document
+    parts = [document.text]
+    if document.is_specs:
+        script = server.project.beside(document)
+        parts.append(script.text if script is not None else "")
+        last = last_run(server, document)
+        rows = last.results if last is not None else ()
+        parts += [f"{row.number} {row.status}" for row in rows]
+    if script is not None:
+        parts += sorted(server.project.flags(script))
+    text = "\0".join(parts)
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
 def diagnostic(
     server: NumscriptServer, request: types.DocumentDiagnosticParams
 ) -> types.DocumentDiagnosticReport:
-    """What is wrong with a document, for a client that asks."""
+    """What is wrong with a document, for a client that asks; or that it is what it was."""
     document = server.project.find(request.text_document.uri)
-    items = document_diagnostics(server, document) if document is not None else []
-    return types.RelatedFullDocumentDiagnosticReport(items)
+    if document is None:
+        return types.RelatedFullDocumentDiagnosticReport([])
+    state = state_of(server, document)
+    if state == request.previous_result_id:
+        return types.RelatedUnchangedDocumentDiagnosticReport(state)
+    items = document_diagnostics(server, document)
+    return types.RelatedFullDocumentDiagnosticReport(items, result_id=state)
+
+
+async def workspace_diagnostic(
+    server: NumscriptServer, request: types.WorkspaceDiagnosticParams
+) -> types.WorkspaceDiagnosticReport:
+    """What is wrong with all scripts of the workspace; only that it is what it was, where so."""
+    known = {row.uri: row.value for row in request.previous_result_ids}
+    found: list[types.WorkspaceDocumentDiagnosticReport] = []
+    documents = server.each_document(request.work_done_token, "Checking scripts")
+    async with aclosing(documents):
+        async for document in documents:
+            uri, version, state = document.uri, document.version, state_of(server, document)
+            if known.get(uri) == state:
+                unchanged = types.WorkspaceUnchangedDocumentDiagnosticReport
+                found.append(unchanged(uri, state, version))
+            else:
+                full = types.WorkspaceFullDocumentDiagnosticReport
+                items = document_diagnostics(server, document)
+                found.append(full(uri, items, version, result_id=state))
+    return types.WorkspaceDiagnosticReport(found)
 
 
 def did_change_folders(
@@ -120,9 +169,10 @@ ROWS = (
         types.TEXT_DOCUMENT_DIAGNOSTIC,
         diagnostic,
         types.DiagnosticOptions(
-            inter_file_dependencies=True, workspace_diagnostics=False, identifier=convert.SOURCE
+            inter_file_dependencies=True, workspace_diagnostics=True, identifier=convert.SOURCE
         ),
     ),
+    Row(types.WORKSPACE_DIAGNOSTIC, workspace_diagnostic),
     Row(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS, did_change_folders),
     Row(types.WORKSPACE_DID_CHANGE_CONFIGURATION, did_change_configuration),
     Row(types.WORKSPACE_DID_CHANGE_WATCHED_FILES, did_change_watched_files),
