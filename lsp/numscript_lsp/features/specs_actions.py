@@ -43,11 +43,12 @@ def specs_fixes(
 ) -> Iterator[Action]:
     """The ways to do away with one finding."""
     message = finding.message
+    closed = finding.span.end - finding.span.start > 1 and text[finding.span.end - 1] == '"'
     meant = _MEANT.search(message)
-    if meant is not None:
+    if meant is not None and closed:
         edit = Edit(Span(finding.span.start + 1, finding.span.end - 1), meant[1])
         yield Action(f"Change to `{meant[1]}`", (edit,))
-    if message.startswith("accounts stand here without"):
+    if message.startswith("accounts stand here without") and closed:
         name = text[finding.span.start + 1 : finding.span.end - 1].lstrip("@")
         edit = Edit(Span(finding.span.start + 1, finding.span.end - 1), name)
         yield Action(f"Change to `{name}`", (edit,))

@@ -62,7 +62,7 @@ def ask_everything(checked: CheckedProgram, at: Span) -> None:
     semantic_tokens(parsed, lines, at)
     for fold in folding_ranges(parsed, lines):
         assert 0 <= fold.start_line < fold.end_line < len(lines.starts)
-    assert selection_ranges(parsed, at.start)
+    assert selection_ranges(parsed, at.start) or not text
     assert inlay_hints(checked, at) == [
         hint for hint in inlay_hints(checked) if at.start <= hint.offset <= at.end
     ]
