@@ -24,6 +24,7 @@ ENTRY_KINDS = {
     EntryKind.STATEMENT: types.SymbolKind.Event,
     EntryKind.CALL: types.SymbolKind.Function,
     EntryKind.ACCOUNT: types.SymbolKind.Object,
+    EntryKind.CASE: types.SymbolKind.Method,
 }
 SUGGESTION_KINDS = {
     SuggestionKind.KEYWORD: types.CompletionItemKind.Keyword,
@@ -75,7 +76,7 @@ class Converter:
 
     def diagnostic(self, finding: Finding, documentation: str) -> types.Diagnostic:
         """A finding, with a link to its page under the documentation's address, if there is one."""
-        link = f"{documentation}#{finding.anchor}" if documentation else None
+        link = f"{documentation}#{finding.anchor}" if documentation and finding.anchor else None
         related = [
             types.DiagnosticRelatedInformation(self.location(row.span), row.message)
             for row in finding.related

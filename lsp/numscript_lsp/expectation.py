@@ -73,7 +73,8 @@ class Expectation:
 
     def __init__(self, parsed: Parsed, offset: int) -> None:
         self.parsed = parsed
-        self.count = tokens_before(parsed, offset)
+        # The last token is the end of the text, and not before anything.
+        self.count = max(0, min(tokens_before(parsed, offset), len(parsed.tokens.kinds) - 1))
         self.states: list[int] = [0]
         self.stack: list[Item] = []
         self._run()
@@ -170,8 +171,8 @@ class Expectation:
                 return Slot("value", (Type.NUMBER,))
             if names[at - 1] == "LPAR" and not self._opens_call(names, at - 1):
                 at -= 1
-            elif names[at - 1] in _OPERATORS:
-                at -= _OPERATORS[names[at - 1]]
+            elif names[at - 1] in ("PLUS", "MINUS"):
+                at -= 2 if at > 1 and names[at - 2] == "expression" else 1
             else:
                 break
         before = names[:at]
@@ -252,7 +253,10 @@ class Expectation:
                 name = tables.TERMINALS[kinds[number]]
                 inside += (name in _OPENERS) - (name in _CLOSERS)
                 commas += name == "COMMA" and inside == 0
-            return self._text(self.stack[at - 1].token), commas
+                if inside < 0:
+                    break
+            else:
+                return self._text(self.stack[at - 1].token), commas
         return None
 
     @cached_property
@@ -265,6 +269,12 @@ class Expectation:
                     return word if word[:1].isupper() else None
                 return None
         return None
+
+    @property
+    def declares(self) -> str | None:
+        """The variable whose origin the place lies in, with its `$`."""
+        names = [item for item in self.stack if item.name == "declared_variable"]
+        return self._text(names[-1].token) if names else None
 
     @property
     def in_vars(self) -> bool:
@@ -283,8 +293,6 @@ class Expectation:
 
 _SOURCE = Slot("source", (Type.ACCOUNT,))
 _DESTINATION = Slot("destination", (Type.ACCOUNT,))
-_OPERATORS = {"PLUS": 2, "MINUS": 1, "SLASH": 2}
-"""Signs inside an expression, and how much of the stack belongs to the expression before them."""
 _CALLED = ("IDENTIFIER", "OVERDRAFT")
 _OPENERS = ("LPAR", "LSQB", "LBRACE")
 _CLOSERS = ("RPAR", "RSQB", "RBRACE")

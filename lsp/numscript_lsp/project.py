@@ -22,6 +22,7 @@ from numscript_lsp.documents import (
     key_of,
     path_of,
 )
+from numscript_lsp.features.cases import FileResult
 from numscript_lsp.lines import Encoding
 from numscript_lsp.names import Names, names_of
 
@@ -77,12 +78,14 @@ def read_settings(tree: object) -> Settings:
 class Project:
     """The documents of one client.
 
-    folders: those that the client has opened; encoding: what its columns count.
+    folders: those that the client has opened; encoding: what its columns count; results: what
+    came of the cases that were run last, by the key of their spec file.
     """
 
     encoding: Encoding = Encoding.UTF16
     settings: Settings = field(default_factory=Settings)
     folders: list[Path] = field(default_factory=list)
+    results: dict[str, FileResult] = field(default_factory=dict)
     _open: dict[str, Document] = field(default_factory=dict)
     _disk: dict[str, tuple[tuple[int, int], Document]] = field(default_factory=dict)
     _names: dict[str, Names] = field(default_factory=dict)
@@ -198,6 +201,11 @@ class Project:
     def checked(self, document: Document) -> CheckedProgram:
         """What the checker finds in a script."""
         return document.checked(self.flags(document))
+
+    def checked_beside(self, specs: Document) -> CheckedProgram | None:
+        """What the checker finds in the script of a spec file, if there is one."""
+        script = self.beside(specs)
+        return self.checked(script) if script is not None else None
 
     def names(self, apart_from: Document) -> Names:
         """The accounts and assets in all other documents that were looked at so far."""

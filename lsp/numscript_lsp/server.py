@@ -18,7 +18,14 @@ from numscript import __version__
 from numscript_lsp.convert import Converter
 from numscript_lsp.documents import Document, path_of
 from numscript_lsp.features.records import DocumentEdits
-from numscript_lsp.handlers import actions, navigation, presentation, synchronization, writing
+from numscript_lsp.handlers import (
+    actions,
+    cases,
+    navigation,
+    presentation,
+    synchronization,
+    writing,
+)
 from numscript_lsp.lines import Encoding
 from numscript_lsp.project import Project, Settings, read_settings
 
@@ -29,6 +36,7 @@ ROWS = (
     *writing.ROWS,
     *presentation.ROWS,
     *actions.ROWS,
+    *cases.ROWS,
 )
 """Every method that is served, but for those that `Protocol` serves itself."""
 
@@ -190,6 +198,12 @@ class NumscriptServer(LanguageServer):
             ]
         )
 
+    def refresh_lenses(self) -> None:
+        """Have the client ask for code lenses again, if it can be told to."""
+        workspace = self.client_capabilities.workspace
+        if workspace and workspace.code_lens and workspace.code_lens.refresh_support:
+            self.workspace_code_lens_refresh(None)
+
     # --- semantic tokens ---
 
     def keep_tokens(self, uri: str, data: list[int]) -> str:
@@ -321,4 +335,16 @@ def make_server() -> NumscriptServer:
     server = NumscriptServer()
     for row in ROWS:
         server.feature(row.method, row.options)(partial(row.handler, server))
+    for name in cases.COMMANDS:
+        server.command(name)(_command(server, name))
     return server
+
+
+def _command(server: NumscriptServer, name: str) -> Callable[..., object]:
+    """A command that takes its arguments as the client gives them."""
+
+    # With `object` for `Any`, pygls would take the first argument for the server.
+    def execute(*arguments: Any) -> object:
+        return cases.COMMANDS[name](server, arguments)
+
+    return execute

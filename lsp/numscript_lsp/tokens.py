@@ -18,6 +18,8 @@ from numscript.syntax.parser import Parsed
 _VARIABLE = tables.TERMINALS.index("VARIABLE")
 _ACCOUNT = tables.TERMINALS.index("ACCOUNT")
 _SEGMENT = tables.TERMINALS.index("ACCOUNT_SEGMENT")
+_IDENTIFIER = tables.TERMINALS.index("IDENTIFIER")
+_STATEMENTS = {tables.WORDS[word] for word in ("send", "save", "print", "fail")}
 _INTERPOLATED = re.compile(r"\$[a-z_]+[a-z0-9_]*")
 
 
@@ -120,3 +122,15 @@ def symbol_at(parsed: Parsed, offset: int) -> Occurrence | None:
 def occurrences_of(parsed: Parsed, symbol: Symbol) -> tuple[Span, ...]:
     """Every place of a script that names a symbol."""
     return tuple(found.span for found in occurrences(parsed) if found.symbol == symbol)
+
+
+def declarations(parsed: Parsed) -> Iterator[tuple[str, str, int]]:
+    """Name, type and end of every variable in `vars`, also where that is not closed yet."""
+    text = parsed.script.text
+    kinds, starts, ends, _ = parsed.tokens
+    for number in range(len(kinds) - 1):
+        if kinds[number] in _STATEMENTS:
+            return
+        if kinds[number] == _IDENTIFIER and kinds[number + 1] == _VARIABLE:
+            name = text[starts[number + 1] + 1 : ends[number + 1]]
+            yield name, text[starts[number] : ends[number]], ends[number + 1]

@@ -7,11 +7,12 @@ kind of diagnostic, the refactorings in `refactorings`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from numscript.analysis.checked import CheckedProgram
 from numscript.diagnostics import Diagnostic
 from numscript.script import Span
+from numscript_lsp.features.diagnostics import Finding
 from numscript_lsp.features.records import Edit
 
 QUICK_FIX = "quickfix"
@@ -20,19 +21,32 @@ REWRITE = "refactor.rewrite"
 FIX_ALL = "source.fixAll"
 
 
+class Given(NamedTuple):
+    """What becomes of the values that a spec file gives to a variable.
+
+    change: `gone`, `number` (a monetary becomes its number) or `added`, with the value in JSON.
+    """
+
+    name: str
+    change: Literal["gone", "number", "added"]
+    value: str = ""
+
+
 class Action(NamedTuple):
     """A change that is offered.
 
-    fixes: the diagnostic that it does away with; preferred: whether it is what most people want;
-    safe: whether a run gives the same result with it, so that it needs nobody to look.
+    fixes: what it does away with, a diagnostic of a script or a finding of a spec file; preferred:
+    whether it is what most people want; safe: whether a run gives the same result with it, so
+    that it needs nobody to look; given: what it means for the spec file.
     """
 
     title: str
     edits: tuple[Edit, ...]
     kind: str = QUICK_FIX
-    fixes: Diagnostic | None = None
+    fixes: Diagnostic | Finding | None = None
     preferred: bool = False
     safe: bool = False
+    given: Given | None = None
 
 
 def code_actions(checked: CheckedProgram, span: Span) -> Iterator[Action]:

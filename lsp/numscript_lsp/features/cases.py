@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from numscript import render
+from numscript.diagnostics import Severity
 from numscript.inputs import InputError
 from numscript.script import Script, Span
 from numscript.specs import Outcome, Specs, Status, load_specs, run_specs
+from numscript_lsp.features.diagnostics import Finding
 from numscript_lsp.features.specs_tree import cases_of, member_of
 from numscript_lsp.json_tree import Object, Value
 
@@ -169,11 +170,17 @@ def merged(before: FileResult | None, now: FileResult) -> FileResult:
     return now._replace(results=tuple(rows[number] for number in sorted(rows)))
 
 
-def failures(tree: Value | None, last: FileResult) -> Sequence[tuple[Span, CaseResult]]:
-    """The cases that failed, with the places of their names."""
+def failures(tree: Value | None, last: FileResult) -> list[Finding]:
+    """The cases that failed, told at their names."""
     places = {case.number: case.name_span for case in cases_of(tree)}
     return [
-        (places[result.number], result)
+        Finding(
+            places[result.number],
+            Severity.ERROR,
+            "case-failed",
+            f"this case fails\n{result.text}",
+            "",
+        )
         for result in last.results
         if result.status is Status.FAILED and result.number in places
     ]

@@ -12,7 +12,7 @@ from numscript.diagnostics import Diagnostic, Kind
 from numscript.script import Span
 from numscript.syntax import nodes
 from numscript.values import Portion
-from numscript_lsp.features.actions import Action
+from numscript_lsp.features.actions import Action, Given
 from numscript_lsp.features.inlay_hints import portion_text
 from numscript_lsp.features.records import Edit
 from numscript_lsp.features.rewriting import added_behind, removed, undeclared, uses_of
@@ -76,22 +76,24 @@ def write_remaining(checked: CheckedProgram, diagnostic: Diagnostic) -> Iterator
     if diagnostic.kind.fields["value"] == "0":
         if len(items) > 1:
             edit = removed(text, item.span)
-            yield Action("Take the clause away", (edit, *_unneeded(checked, item)))
+            yield _and_its_variable(checked, item, "Take the clause away", [edit])
         return
     edits = [Edit(item.allotment.span, "remaining")]
     title = "Write `remaining` instead"
     if item is not items[-1]:
         edits = _moved(text, item, items[-1], "remaining")
         title = "Write `remaining` instead, at the end"
-    yield Action(title, (*edits, *_unneeded(checked, item)))
+    yield _and_its_variable(checked, item, title, edits)
 
 
-def _unneeded(checked: CheckedProgram, item: Item) -> Iterator[Edit]:
-    """Take the variable of a portion away where it is used nowhere else."""
+def _and_its_variable(checked: CheckedProgram, item: Item, title: str, edits: list[Edit]) -> Action:
+    """An action that also takes the variable of a portion away, if it is used nowhere else."""
     value = getattr(item.allotment, "value", None)
     declaration = checked.uses.get(id(value))
-    if declaration is not None and len(uses_of(checked, declaration)) == 1:
-        yield undeclared(checked, declaration)
+    if declaration is None or len(uses_of(checked, declaration)) > 1:
+        return Action(title, tuple(edits))
+    given = Given(declaration.variable.name, "gone")
+    return Action(title, (*edits, undeclared(checked, declaration)), given=given)
 
 
 def _moved(text: str, item: Item, last: Item, allotment: str) -> list[Edit]:

@@ -14,7 +14,7 @@ from numscript.script import Span
 from numscript.syntax import tables
 from numscript_lsp.expectation import Expectation, Slot
 from numscript_lsp.names import Names
-from numscript_lsp.tokens import SymbolKind, occurrences
+from numscript_lsp.tokens import SymbolKind, declarations, occurrences
 
 MOST_NAMES = 200
 """How many accounts or assets are offered at once; the list says when it holds not all."""
@@ -154,12 +154,12 @@ class _Completion:
         """Variables, calls, accounts, assets and monetaries of a fitting type."""
         if not self.slot.types:
             return
-        for name, row in self.checked.variables.items():
+        for name, declared, end in declarations(self.checked.parsed):
             # A variable can be used only behind its declaration.
-            declared = not self.there.in_vars or row.end <= self.span.start
-            if self.fits(row.type) and declared:
+            known = end <= self.span.start and f"${name}" != self.there.declares
+            if self.fits(declared) and known:
                 kind = SuggestionKind.VARIABLE
-                yield Suggestion(f"${name}", kind, self.span, f"${name}", row.type, rank=0)
+                yield Suggestion(f"${name}", kind, self.span, f"${name}", declared, rank=0)
         if self.fits(Type.MONETARY):
             yield from self.monetaries()
         if self.fits(Type.ACCOUNT):
@@ -225,10 +225,10 @@ class _Completion:
     def interpolated(self) -> Iterator[Suggestion]:
         """Variables inside an account's name."""
         start = self.span.start + self.word.rindex("$")
-        for name, row in self.checked.variables.items():
-            if row.type in (Type.ACCOUNT, Type.NUMBER, Type.STRING):
+        for name, declared, _ in declarations(self.checked.parsed):
+            if declared in (Type.ACCOUNT, Type.NUMBER, Type.STRING):
                 span = Span(start, self.span.end)
-                yield Suggestion(f"${name}", SuggestionKind.VARIABLE, span, f"${name}", row.type)
+                yield Suggestion(f"${name}", SuggestionKind.VARIABLE, span, f"${name}", declared)
 
     def call(self, builtin: Builtin) -> Suggestion:
         """A call with its arguments to fill in."""

@@ -17,7 +17,7 @@ from numscript.prelude import TYPES, Type
 from numscript.script import Span
 from numscript.syntax import nodes, tables
 from numscript.values import is_account, is_asset
-from numscript_lsp.features.actions import Action
+from numscript_lsp.features.actions import Action, Given
 from numscript_lsp.features.clauses import ALLOTMENT_FIXES
 from numscript_lsp.features.records import Edit
 from numscript_lsp.features.rewriting import (
@@ -168,7 +168,9 @@ def remove_declaration(checked: CheckedProgram, diagnostic: Diagnostic) -> Itera
     for node in path:
         if isinstance(node, nodes.VarDeclaration):
             title = f"Take the declaration of `${node.variable.name}` away"
-            yield Action(title, (undeclared(checked, node),))
+            unused = isinstance(diagnostic.kind, errors.UnusedVariable)
+            given = Given(node.variable.name, "gone") if unused else None
+            yield Action(title, (undeclared(checked, node),), given=given)
 
 
 def fix_asset(checked: CheckedProgram, diagnostic: Diagnostic) -> Iterator[Action]:
@@ -182,10 +184,12 @@ def fix_asset(checked: CheckedProgram, diagnostic: Diagnostic) -> Iterator[Actio
     if declaration.type == Type.MONETARY:
         new = f"[{asset} ${name}]"
         edits = (Edit(declaration.type_span, Type.NUMBER), *(Edit(span, new) for span in uses))
-        yield Action(f"Declare `number ${name}` and write `{new}`", edits)
+        title = f"Declare `number ${name}` and write `{new}`"
+        yield Action(title, edits, given=Given(name, "number"))
     elif declaration.type == Type.ASSET:
         edits = (undeclared(checked, declaration), *(Edit(span, asset) for span in uses))
-        yield Action(f"Write `{asset}` instead of `${name}`", edits)
+        title = f"Write `{asset}` instead of `${name}`"
+        yield Action(title, edits, given=Given(name, "gone"))
 
 
 def name_nested_meta(checked: CheckedProgram, diagnostic: Diagnostic) -> Iterator[Action]:

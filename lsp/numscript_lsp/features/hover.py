@@ -73,10 +73,22 @@ def _of_node(checked: CheckedProgram, path: Path, token: Token) -> Hover | None:
 
 
 def _of_word(checked: CheckedProgram, path: Path, token: Token) -> Hover | None:
-    """Keywords, which have no node of their own."""
-    del checked, path
-    doc = KEYWORDS.get(token.text) if token.terminal not in ("STRING", "IDENTIFIER") else None
-    return Hover(token.span, f"`{token.text}` {doc}") if doc else None
+    """Keywords, which have no node of their own, and words that stand in broken text."""
+    text = ""
+    match token.terminal:
+        case "VARIABLE":
+            text = _variable(checked, token.text[1:], path)
+        case "ACCOUNT":
+            text = _code(token.text)
+        case "ASSET":
+            text = _asset(token.text)
+        case "IDENTIFIER" if token.text in BUILTINS:
+            text = _builtin(checked, BUILTINS[token.text])
+        case "IDENTIFIER" | "STRING":
+            pass
+        case _ if token.text in KEYWORDS:
+            text = f"`{token.text}` {KEYWORDS[token.text]}"
+    return Hover(token.span, text) if text else None
 
 
 def _code(text: str) -> str:

@@ -11,7 +11,7 @@ from numscript.prelude import BUILTINS
 from numscript.script import Span
 from numscript.syntax import nodes
 from numscript.values import Portion
-from numscript_lsp.tree import walk
+from numscript_lsp.tree import children, walk
 
 _LONGEST = 40
 """Characters of a hint; what is longer would be in the way."""
@@ -29,9 +29,7 @@ class InlayHint(NamedTuple):
 def inlay_hints(checked: CheckedProgram, within: Span | None = None) -> list[InlayHint]:
     """The hints of a script, or of a stretch of it, in the order of the text."""
     found: list[InlayHint] = []
-    for node in walk(checked.program):
-        if within is not None and (node.end < within.start or within.end < node.start):
-            continue
+    for node in _nodes(checked.program, within):
         match node:
             case nodes.VarDeclaration():
                 found += _asset(checked, node)
@@ -44,6 +42,13 @@ def inlay_hints(checked: CheckedProgram, within: Span | None = None) -> list[Inl
     if within is not None:
         found = [hint for hint in found if within.start <= hint.offset <= within.end]
     return sorted(found)
+
+
+def _nodes(program: nodes.Program, within: Span | None) -> Iterator[nodes.Node]:
+    """The nodes of what touches a stretch, or all."""
+    for part in children(program):
+        if within is None or (part.start <= within.end and within.start <= part.end):
+            yield from walk(part)
 
 
 def _asset(checked: CheckedProgram, declaration: nodes.VarDeclaration) -> Iterator[InlayHint]:

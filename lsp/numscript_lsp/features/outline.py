@@ -26,6 +26,7 @@ class EntryKind(StrEnum):
     STATEMENT = "statement"
     CALL = "call"
     ACCOUNT = "account"
+    CASE = "case"
 
 
 class Entry(NamedTuple):

@@ -8,7 +8,7 @@ from numscript.analysis.checked import CheckedProgram
 from numscript.prelude import MID_SCRIPT_FUNCTION_CALL, TYPES, Type
 from numscript.script import Span
 from numscript.syntax import nodes
-from numscript_lsp.features.actions import EXTRACT, REWRITE, Action
+from numscript_lsp.features.actions import EXTRACT, REWRITE, Action, Given
 from numscript_lsp.features.records import Edit
 from numscript_lsp.features.rewriting import declared, enabled, expected_type, fresh_name
 from numscript_lsp.features.selection import clause_spans
@@ -75,7 +75,34 @@ def extract_variable(checked: CheckedProgram, span: Span) -> Iterator[Action]:
     given = declared(checked, f"{kind} ${name}", before=node)
     if given is not None:
         title = f"Have the caller give it, as `{kind} ${name}`"
-        yield Action(title, (given, replaced), kind=EXTRACT)
+        value = _json(node)
+        change = Given(name, "added", value) if value else None
+        yield Action(title, (given, replaced), kind=EXTRACT, given=change)
+
+
+def _json(node: nodes.Node) -> str:
+    """The value of a literal as a spec file gives it; nothing where a run must work it out."""
+    match node:
+        case nodes.NumberLiteral(number=number):
+            return str(number)
+        case nodes.AccountLiteral() if all(isinstance(part, str) for part in node.parts):
+            return f'"{node.name}"'
+        case nodes.AssetLiteral(asset=text) | nodes.StringLiteral(string=text):
+            return f'"{text}"' if "\\" not in text else ""
+        case nodes.PercentageLiteral(text=text):
+            return f'"{text}%"'
+        case nodes.MonetaryLiteral(
+            asset=nodes.AssetLiteral(asset=asset), amount=nodes.NumberLiteral(number=number)
+        ):
+            return f'"{asset} {number}"'
+        case nodes.BinaryInfix(
+            operator="/",
+            left=nodes.NumberLiteral(number=above),
+            right=nodes.NumberLiteral(number=below),
+        ) if above <= below:
+            return f'"{above}/{below}"'
+        case _:
+            return ""
 
 
 def _wish(node: nodes.Node, kind: Type) -> str:

@@ -6,6 +6,7 @@ is needed, so that a script in the middle of being typed keeps its colours.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
@@ -79,18 +80,23 @@ def semantic_tokens(
     comments = (
         SemanticToken(line, "comment")
         for comment in parsed.tokens.comments
+        if within is None or (comment.start < within.end and within.start < comment.end)
         for line in _by_line(lines, comment)
     )
-    found = sorted(chain(_words(parsed), comments))
+    found = sorted(chain(_words(parsed, within), comments))
     if within is None:
         return found
     return [t for t in found if t.span.start < within.end and within.start < t.span.end]
 
 
-def _words(parsed: Parsed) -> Iterator[SemanticToken]:
+def _words(parsed: Parsed, within: Span | None) -> Iterator[SemanticToken]:
     kinds, starts, ends, _ = parsed.tokens
     text = parsed.script.text
-    for number, kind in enumerate(kinds):
+    first, last = 0, len(kinds)
+    if within is not None:
+        first, last = bisect_right(ends, within.start), bisect_left(starts, within.end)
+    for number in range(first, last):
+        kind = kinds[number]
         span = Span(starts[number], ends[number])
         follower = kinds[number + 1] if number + 1 < len(kinds) else 0
         if kind == _IDENTIFIER or (kind == _OVERDRAFT and follower == _LPAR):

@@ -18,7 +18,7 @@ from numscript.prelude import TYPES, WORLD, Type
 from numscript.syntax import nodes
 from numscript.values import Monetary, is_account, read
 from numscript_lsp.features.diagnostics import Finding
-from numscript_lsp.features.specs_format import failed, problem
+from numscript_lsp.features.specs_format import failed, format_findings, problem
 from numscript_lsp.features.specs_tree import (
     ROW_LISTS,
     CaseAt,
@@ -32,6 +32,16 @@ from numscript_lsp.json_tree import Object, Text, Value
 from numscript_lsp.tree import walk
 
 _SEGMENTS = r"[a-zA-Z0-9_:-]+"
+
+
+def specs_findings(
+    text: str, tree: Value | None, checked: CheckedProgram | None
+) -> tuple[Finding, ...]:
+    """All that is wrong with a spec file, in the order of the text."""
+    found = [*format_findings(text, tree)]
+    if checked is not None:
+        found += script_findings(tree, checked)
+    return tuple(sorted(found, key=lambda finding: finding.span))
 
 
 def script_findings(tree: Value | None, checked: CheckedProgram) -> Iterator[Finding]:

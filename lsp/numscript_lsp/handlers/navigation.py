@@ -14,6 +14,7 @@ from numscript_lsp import specs_symbols
 from numscript_lsp.documents import Document
 from numscript_lsp.features import outline, references, rename
 from numscript_lsp.features.records import DocumentEdits, Place
+from numscript_lsp.features.specs_outline import outline_specs, search_specs
 from numscript_lsp.handlers.rows import Row
 from numscript_lsp.tokens import Occurrence, SymbolKind
 
@@ -154,25 +155,33 @@ def rename_symbol(
 def document_symbols(
     server: NumscriptServer, request: types.DocumentSymbolParams
 ) -> list[types.DocumentSymbol]:
-    """The outline of a script."""
-    document = server.project.script(request.text_document.uri)
+    """The outline of a script or of a spec file."""
+    document = server.project.find(request.text_document.uri)
     if document is None:
         return []
+    rows: tuple[outline.Entry, ...] = ()
+    if document.is_script:
+        rows = outline.outline(server.project.checked(document))
+    elif document.is_specs:
+        rows = outline_specs(document.tree)
     converter = server.converter(document)
-    return [converter.entry(row) for row in outline.outline(server.project.checked(document))]
+    return [converter.entry(row) for row in rows]
 
 
 async def workspace_symbols(
     server: NumscriptServer, request: types.WorkspaceSymbolParams
 ) -> list[types.WorkspaceSymbol]:
-    """The variables, statements and accounts of all scripts that a search fits."""
+    """The variables, statements and accounts of all scripts, and the cases, that a search fits."""
     found: list[types.WorkspaceSymbol] = []
     documents = server.each_document(request.work_done_token, "Searching scripts")
     async with aclosing(documents):
         async for document in documents:
-            if document.is_script and len(found) < MOST_SYMBOLS:
+            if len(found) < MOST_SYMBOLS:
                 converter = server.converter(document)
-                entries = outline.search(document.checked(), request.query)
+                if document.is_script:
+                    entries = outline.search(document.checked(), request.query)
+                else:
+                    entries = search_specs(document.tree, request.query)
                 found += [converter.workspace_symbol(entry) for entry in entries]
     return found[:MOST_SYMBOLS]
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types
 
 from numscript_lsp import convert
-from numscript_lsp.documents import Document, path_of
-from numscript_lsp.features.diagnostics import findings
+from numscript_lsp.documents import Document, beside, key_of, path_of
+from numscript_lsp.features.cases import FileResult, failures
+from numscript_lsp.features.diagnostics import Finding, findings
+from numscript_lsp.features.specs_script import specs_findings
 from numscript_lsp.handlers.rows import Row
 from numscript_lsp.project import read_settings
 
@@ -23,6 +25,7 @@ def did_open(server: NumscriptServer, request: types.DidOpenTextDocumentParams) 
     opened = request.text_document
     server.project.open(opened.uri, opened.text, opened.version)
     server.publish_soon(opened.uri)
+    server.publish_soon(beside(opened.uri))
     server.index_soon()
 
 
@@ -32,6 +35,8 @@ def did_change(server: NumscriptServer, request: types.DidChangeTextDocumentPara
     changes = map(convert.change_of, request.content_changes)
     if server.project.change(changed.uri, changes, changed.version) is not None:
         server.publish_soon(changed.uri)
+        # A script and its spec file are checked against each other.
+        server.publish_soon(beside(changed.uri))
 
 
 def did_close(server: NumscriptServer, request: types.DidCloseTextDocumentParams) -> None:
@@ -46,19 +51,44 @@ def did_save(server: NumscriptServer, request: types.DidSaveTextDocumentParams) 
 
 
 def document_diagnostics(server: NumscriptServer, document: Document) -> list[types.Diagnostic]:
-    """What is wrong with a document."""
-    if not document.is_script:
-        return []
+    """What is wrong with a script, or with a spec file and those of its cases that were run."""
+    found: tuple[Finding, ...] = ()
+    if document.is_script:
+        found = findings(server.project.checked(document))
+    elif document.is_specs:
+        checked = server.project.checked_beside(document)
+        found = specs_findings(document.text, document.tree, checked)
+        last = last_run(server, document)
+        if last is not None:
+            found += tuple(failures(document.tree, last))
     converter = server.converter(document)
     page = server.project.settings.documentation
-    found = findings(server.project.checked(document))
     return [converter.diagnostic(finding, page) for finding in found]
+
+
+def last_run(server: NumscriptServer, specs: Document) -> FileResult | None:
+    """What came of the cases of a spec file, if they were run as they and their script are now."""
+    last = server.project.results.get(key_of(specs.uri))
+    script = server.project.beside(specs)
+    if last is None or script is None or not last.is_of(script.text, specs.text):
+        return None
+    return last
 
 
 def state_of(server: NumscriptServer, document: Document) -> str:
     """A name for all that a document's diagnostics depend on."""
-    parts = (document.text, *sorted(server.project.flags(document)))
-    return blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+    script: Document | None = document
+    parts = [document.text]
+    if document.is_specs:
+        script = server.project.beside(document)
+        parts.append(script.text if script is not None else "")
+        last = last_run(server, document)
+        rows = last.results if last is not None else ()
+        parts += [f"{row.number} {row.status}" for row in rows]
+    if script is not None:
+        parts += sorted(server.project.flags(script))
+    text = "\0".join(parts)
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
 def diagnostic(

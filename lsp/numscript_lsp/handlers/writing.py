@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 
 from numscript_lsp.features import completion, formatting, hover, signature
+from numscript_lsp.features.specs_completion import complete_specs
+from numscript_lsp.features.specs_hover import hover_specs
 from numscript_lsp.handlers.rows import Row
+from numscript_lsp.names import Names, names_of
 
 if TYPE_CHECKING:
+    from numscript_lsp.documents import Document
     from numscript_lsp.server import NumscriptServer
 
 CHARACTERS = ["@", "$", "[", '"', ":", "#"]
@@ -20,14 +24,30 @@ def complete(
     server: NumscriptServer, request: types.CompletionParams
 ) -> types.CompletionList | None:
     """What may stand at a position."""
-    document = server.project.script(request.text_document.uri)
+    document = server.project.find(request.text_document.uri)
     if document is None:
         return None
     converter = server.converter(document)
-    checked = server.project.checked(document)
+    offset = converter.offset(request.position)
     names = server.project.names(apart_from=document)
-    found = completion.complete(checked, converter.offset(request.position), names)
+    if document.is_script:
+        found = completion.complete(server.project.checked(document), offset, names)
+    elif document.is_specs:
+        found = _complete_specs(server, document, offset, names)
+    else:
+        return None
     return converter.completion(found, snippets=server.knows_snippets)
+
+
+def _complete_specs(
+    server: NumscriptServer, document: Document, offset: int, names: Names
+) -> completion.Suggestions:
+    """What may stand in a spec file: the names of its script come first, then its own."""
+    script = server.project.beside(document)
+    own = [names_of(script)] if script is not None else []
+    names = Names.joined((*own, names_of(document), names))
+    checked = server.project.checked(script) if script is not None else None
+    return complete_specs(document.text, document.tree, offset, checked, names)
 
 
 def resolve(server: NumscriptServer, request: types.CompletionItem) -> types.CompletionItem:
@@ -42,12 +62,18 @@ def resolve(server: NumscriptServer, request: types.CompletionItem) -> types.Com
 
 def show_hover(server: NumscriptServer, request: types.HoverParams) -> types.Hover | None:
     """What is known of what stands at a position."""
-    document = server.project.script(request.text_document.uri)
+    document = server.project.find(request.text_document.uri)
     if document is None:
         return None
     converter = server.converter(document)
-    checked = server.project.checked(document)
-    found = hover.hover(checked, converter.offset(request.position))
+    offset = converter.offset(request.position)
+    found = None
+    if document.is_script:
+        found = hover.hover(server.project.checked(document), offset)
+    elif document.is_specs:
+        script = server.project.beside(document)
+        checked = server.project.checked(script) if script is not None else None
+        found = hover_specs(document.text, document.tree, offset, checked)
     return None if found is None else converter.hover(found)
 
 
