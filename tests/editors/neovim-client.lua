@@ -82,6 +82,19 @@ lua([[vim.lsp.buf.format({ async = false, timeout_ms = 30000 })]])
 seen.formatted = lua(text)
 seen.folded = await([[return vim.lsp.foldexpr(1) ~= '0' and vim.lsp.foldexpr(1)]])
 
+-- The cases of the spec file beside it, by the lens above the script and by the command.
+lua([[
+  vim.notify = function(message) told = message end
+  vim.cmd.write()
+  vim.lsp.codelens.refresh({ bufnr = 0 })
+]])
+seen.lenses = await([[
+  local lenses = vim.lsp.codelens.get(0)
+  return #lenses > 0 and vim.tbl_map(function(lens) return lens.command.title end, lenses)
+]])
+lua('vim.cmd.NumscriptTest()')
+seen.tested = await('return told')
+
 lua([[for _, client in ipairs(vim.lsp.get_clients()) do client:stop() end]])
 seen.stopped = await([[return #vim.lsp.get_clients() == 0]])
 io.stdout:write(vim.json.encode(seen))

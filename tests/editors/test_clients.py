@@ -43,12 +43,19 @@ send $amount (
 
 save [USD/2 1] from $seller
 """
+SPECS = {
+    "variables": {"amount": "USD/2 10", "seller": "shop"},
+    "testCases": [
+        {"it": "pays", "balances": [{"account": "users:ana", "asset": "USD/2", "amount": 10}]}
+    ],
+}
 HERE = Path(__file__).parent
 
 
 def edited(client: str, folder: Path) -> dict[str, Any]:
     """What an editor shows while the script of a folder is edited in it."""
     (folder / "sale.num").write_text(SALE, encoding="utf-8")
+    (folder / "sale.num.specs.json").write_text(json.dumps(SPECS), encoding="utf-8")
     environment = {
         "NUMSCRIPT_FOLDER": str(folder),
         "NUMSCRIPT_EDITOR": str(EDITORS / "neovim"),
@@ -76,6 +83,8 @@ def test_neovim(tmp_path: Path) -> None:
     assert seen["completed"] == "save [USD/2 1] from $seller"
     assert seen["formatted"] == FORMATTED.rstrip("\n")
     assert seen["folded"] == ">1"
+    assert seen["lenses"] == ["Test file: 1 case"]
+    assert seen["tested"] == "1 of 1 cases passed"
     assert seen["stopped"] is True
 
 

@@ -16,7 +16,7 @@ import {
   RevealOutputChannelOn,
 } from 'vscode-languageclient/node';
 import { completed, debugAdapter, programPath, scriptRequest } from './launch';
-import { report } from './results';
+import { praise } from './results';
 import { counterpart, firstSpecs, isScript, specsOf } from './specs';
 
 const SECTION = 'numscript';
@@ -76,7 +76,8 @@ async function startClient(output: LogOutputChannel): Promise<void> {
       middleware: {
         executeCommand: async (command, args, next) => {
           const answer: unknown = await next(command, args);
-          if (command.startsWith(`${SECTION}.`)) void show(answer, output);
+          const passed = praise(answer);
+          if (passed) window.setStatusBarMessage(`$(beaker) ${passed}`, 5000);
           return answer;
         },
       },
@@ -124,18 +125,6 @@ async function testCurrentFile(): Promise<void> {
   if (!uri || !client) return;
   const specs = uri.with({ path: specsOf(uri.path) });
   await commands.executeCommand('numscript.testFile', client.code2ProtocolConverter.asUri(specs));
-}
-
-/** Tell what came of running cases, and why where they failed. */
-async function show(answer: unknown, output: LogOutputChannel): Promise<void> {
-  const found = report(answer);
-  if (!found) return;
-  output.appendLine(found.details);
-  if (found.ok) {
-    window.setStatusBarMessage(`$(beaker) ${found.summary}`, 5000);
-  } else if (await window.showWarningMessage(found.summary, 'Show Why')) {
-    output.show();
-  }
 }
 
 /** Go from a script to its spec file, which is begun where there is none, or back. */
