@@ -160,7 +160,8 @@ def editor(request: pytest.FixtureRequest) -> Iterator[Editor]:
 
 def rounds(benchmark: BenchmarkFixture, function: Callable[[], Any], count: int) -> None:
     """Time a function that often; its 95th percentile in milliseconds is noted."""
-    benchmark.pedantic(function, rounds=count, warmup_rounds=5 if count == ROUNDS else 1)
+    pedantic: Callable[..., Any] = benchmark.pedantic
+    pedantic(function, rounds=count, warmup_rounds=5 if count == ROUNDS else 1)
     stats: Any = benchmark.stats
     if stats is not None:
         benchmark.extra_info["p95_ms"] = round(1000 * quantiles(stats.stats.data, n=20)[-1], 2)
