@@ -6,14 +6,8 @@ import re
 from textwrap import dedent
 
 import pytest
-from numscript_lsp.features.actions import (
-    EXTRACT,
-    FIX_ALL,
-    REWRITE,
-    code_actions,
-    fix_all,
-    quick_fixes,
-)
+from numscript_lsp.features.actions import EXTRACT, FIX_ALL, REWRITE
+from numscript_lsp.features.code_actions import code_actions, fix_all, quick_fixes
 from numscript_lsp.features.records import Edit
 from numscript_lsp.features.rewriting import expected_type
 from numscript_lsp.tree import path_around, walk
