@@ -139,8 +139,10 @@ async def test_a_script_and_its_spec_file_are_linked(
 
 
 async def test_what_is_wrong_can_be_mended(client: LanguageClient, tmp_path: Path) -> None:
-    document = opened(client, tmp_path / "a.num", "send [USD/2 1] (\n source = @a\n")
-    at = types.Range(types.Position(2, 0), types.Position(2, 0))
+    document = opened(
+        client, tmp_path / "a.num", "send [USD/2 1] (\n source = @a\n destination = @b"
+    )
+    at = types.Range(types.Position(2, 17), types.Position(2, 17))
     found = await client.text_document_code_action_async(
         types.CodeActionParams(document, at, types.CodeActionContext([]))
     )

@@ -14,8 +14,9 @@ from numscript import errors
 from numscript.analysis.checked import CheckedProgram
 from numscript.diagnostics import Diagnostic, Kind
 from numscript.prelude import TYPES, Type
-from numscript.script import Span
+from numscript.script import Script, Span
 from numscript.syntax import nodes, tables
+from numscript.syntax.parser import parse
 from numscript.values import is_account, is_asset
 from numscript_lsp.features.actions import Action, Given
 from numscript_lsp.features.clauses import ALLOTMENT_FIXES
@@ -141,6 +142,9 @@ def close_brackets(checked: CheckedProgram, diagnostic: Diagnostic) -> Iterator[
             else f"\n{blanks}{_CLOSERS[kind]}"
         )
     del diagnostic
+    mended = parse(Script(text[:at] + new + text[at:]))
+    if len(mended.diagnostics) >= sum(d.code < "NUM2" for d in checked.diagnostics):
+        return  # More is missing than brackets.
     signs = "".join(_CLOSERS[kind] for kind, _ in reversed(opened))
     yield Action(f"Close with `{signs}`", (Edit(Span(at, at), new),))
 

@@ -107,6 +107,17 @@ def test_a_declaration_goes_where_the_others_are(before: str, after: str) -> Non
     assert fixed(before + send("$x"), "NUM203")[1] == after + send("$x")
 
 
+def test_where_declarations_are_broken_a_new_one_goes_before_them() -> None:
+    text = "vars {\n  account $\n}\n" + send("$x")
+    assert fixed(text, "NUM203")[1].startswith("vars {\n  account $x\n  account $\n}")
+
+
+def test_what_lacks_more_than_brackets_is_not_closed() -> None:
+    checked = numscript.check("send [USD/2 1] (\n  source = @a\n")
+    (diagnostic,) = [d for d in checked.diagnostics if d.code == "NUM103"]
+    assert list(quick_fixes(checked, diagnostic)) == []
+
+
 def test_a_variable_that_an_origin_needs_is_declared_before_it() -> None:
     text = 'vars {\n  asset $a\n  string $b = meta($x, "b")\n}\n'
     assert fixed(text, "NUM203")[1].splitlines()[1:4] == [
