@@ -67,7 +67,7 @@ IMPORTS: dict[str, tuple[str, ...]] = {
     "specs": (*CORE, "embedding", "", "inputs"),
     "render": (*CORE, "embedding", "", "inputs", "storage", "ledger", "specs"),
     "cli": (*CORE, "embedding", "", "inputs", "storage", "ledger", "specs", "render", "cli"),
-    "cli.lsp": ("cli", "lsp.transports"),
+    "cli.lsp": ("cli", "lsp.starting", "lsp.transports"),
     "__main__": ("cli",),
     "grammar": ("grammar", ""),
     "grammar.editors": ("grammar", "", "highlighting", "prelude", "syntax.tables"),
@@ -97,7 +97,8 @@ THIRD_PARTIES = {
     "click": ("cli",),
     "psycopg": ("storage.postgres", "storage.pipeline"),
     "psycopg_pool": ("storage.postgres",),
-    "lsprotocol": ("lsp.convert", "lsp.handlers", "lsp.server"),
+    "attrs": ("lsp.starting",),
+    "lsprotocol": ("lsp.convert", "lsp.handlers", "lsp.server", "lsp.starting"),
     "pygls": ("lsp.handlers", "lsp.server", "lsp.transports"),
     "websockets": ("lsp.transports",),
 }

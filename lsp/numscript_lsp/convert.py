@@ -121,6 +121,8 @@ class Converter:
 
     def completion(self, found: Suggestions, *, snippets: bool) -> types.CompletionList:
         """What is offered, in its order; snippets are filled in where the client knows none."""
+        # Nearly all stand in place of the same word.
+        places = {span: self.range(span) for span in {row.span for row in found.items}}
         items = []
         for number, row in enumerate(found.items):
             shaped = row.snippet and snippets
@@ -132,7 +134,7 @@ class Converter:
                     detail=row.detail or None,
                     sort_text=f"{number:04}",
                     insert_text_format=types.InsertTextFormat.Snippet if shaped else None,
-                    text_edit=types.TextEdit(self.range(row.span), text),
+                    text_edit=types.TextEdit(places[row.span], text),
                     data=row.kind.value,
                 )
             )

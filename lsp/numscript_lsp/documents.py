@@ -6,22 +6,26 @@ next one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
 
 from numscript.analysis.checked import CheckedProgram
 from numscript.analysis.checker import check
-from numscript.script import Script, Span
+from numscript.script import Edit, Script, Span
 from numscript.syntax.parser import Parsed, parse
+from numscript.syntax.reparser import reparse_all
 from numscript_lsp import json_tree
 from numscript_lsp.lines import Encoding, LineColumn, Lines
 
 SCRIPT_ENDING = ".num"
 SPECS_ENDING = ".specs.json"
+_DRIVE = re.compile("/[a-zA-Z]:")
+MOST_EDITS = 20
+"""After more edits than that, which nobody asked about, a text is parsed as a new one."""
 
 
 class Change(NamedTuple):
@@ -39,6 +43,7 @@ class Document:
         self.uri = uri
         self.text = text
         self.version = version
+        self._before: tuple[Parsed | None, tuple[Edit, ...]] = None, ()
         self._checked: tuple[frozenset[str], CheckedProgram] | None = None
 
     @property
@@ -65,7 +70,11 @@ class Document:
     @cached_property
     def parsed(self) -> Parsed:
         """Its tree as a script."""
-        return parse(Script(self.text, self.name))
+        before, edits = self._before
+        self._before = None, ()
+        if before is None:
+            return parse(Script(self.text, self.name))
+        return reparse_all(before, edits)
 
     def checked(self, features: Collection[str] = ()) -> CheckedProgram:
         """What the checker finds, with the flags that are on from outside."""
@@ -83,14 +92,20 @@ class Document:
         """The document after changes, each of which is about what the one before it left."""
         document = self
         for change in changes:
-            text = change.text
-            if change.start is not None and change.end is not None:
-                lines = document.lines
-                start = lines.offset(change.start, encoding)
-                end = max(start, lines.offset(change.end, encoding))
-                text = document.text[:start] + change.text + document.text[end:]
-            document = Document(self.uri, text, version)
+            document = document._after(change, version, encoding)
         document.version = version
+        return document
+
+    def _after(self, change: Change, version: int, encoding: Encoding) -> Document:
+        if change.start is None or change.end is None:
+            return Document(self.uri, change.text, version)
+        start = self.lines.offset(change.start, encoding)
+        end = max(start, self.lines.offset(change.end, encoding))
+        text = self.text[:start] + change.text + self.text[end:]
+        document = Document(self.uri, text, version)
+        before, edits = (self.parsed, ()) if "parsed" in vars(self) else self._before
+        if before is not None and len(edits) < MOST_EDITS:
+            document._before = before, (*edits, Edit(start, end, change.text))
         return document
 
     def offset(self, place: LineColumn, encoding: Encoding) -> int:
@@ -108,7 +123,9 @@ def path_of(uri: str) -> Path | None:
     parts = urlsplit(uri)
     if parts.scheme != "file":
         return None
-    path = url2pathname(parts.path)
+    path = unquote(parts.path)
+    if _DRIVE.match(path):
+        path = path[1:]  # `/c:/...`
     return Path(path) if path else None
 
 

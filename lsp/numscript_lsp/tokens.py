@@ -109,6 +109,17 @@ def occurrences(parsed: Parsed) -> Iterator[Occurrence]:
                 yield Occurrence(Symbol(SymbolKind.VARIABLE, found[0][1:]), inner)
 
 
+def account_names(parsed: Parsed) -> Iterator[tuple[str, int, int]]:
+    """Every account without variables, its name and where its token starts and ends.
+
+    Where blanks stand inside an account, only what stands before them is taken.
+    """
+    text = parsed.script.text
+    for kind, start, end in zip(*parsed.tokens[:3], strict=True):
+        if kind == _ACCOUNT and "$" not in (name := text[start + 1 : end]):
+            yield name, start, end
+
+
 def symbol_at(parsed: Parsed, offset: int) -> Occurrence | None:
     """The variable or account at an offset, its sign and its end included."""
     for found in occurrences(parsed):

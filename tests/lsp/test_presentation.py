@@ -139,8 +139,10 @@ async def test_a_script_and_its_spec_file_are_linked(
 
 
 async def test_what_is_wrong_can_be_mended(client: LanguageClient, tmp_path: Path) -> None:
-    document = opened(client, tmp_path / "a.num", "send [USD/2 1] (\n source = @a\n")
-    at = types.Range(types.Position(2, 0), types.Position(2, 0))
+    document = opened(
+        client, tmp_path / "a.num", "send [USD/2 1] (\n source = @a\n destination = @b"
+    )
+    at = types.Range(types.Position(2, 17), types.Position(2, 17))
     found = await client.text_document_code_action_async(
         types.CodeActionParams(document, at, types.CodeActionContext([]))
     )
@@ -157,7 +159,7 @@ async def test_what_is_wrong_can_be_mended(client: LanguageClient, tmp_path: Pat
 
 
 async def test_actions_of_one_kind_can_be_asked_for(client: LanguageClient, tmp_path: Path) -> None:
-    document = opened(client, tmp_path / "a.num", TEXT + "fail\nfail\n")
+    document = opened(client, tmp_path / "a.num", TEXT.replace("@world", "@world @z"))
     for only, kinds in (("refactor", {"refactor.rewrite"}), ("source", {"source.fixAll"})):
         found = await client.text_document_code_action_async(
             types.CodeActionParams(

@@ -14,9 +14,9 @@ from numscript.script import Span
 from numscript.syntax import tables
 from numscript_lsp.expectation import Expectation, Slot
 from numscript_lsp.names import Names
-from numscript_lsp.tokens import SymbolKind, declarations, occurrences
+from numscript_lsp.tokens import account_names, declarations
 
-MOST_NAMES = 200
+MOST_NAMES = 100
 """How many accounts or assets are offered at once; the list says when it holds not all."""
 _ASSET = tables.TERMINALS.index("ASSET")
 _WORD = re.compile(
@@ -200,9 +200,9 @@ class _Completion:
     def accounts(self) -> list[str]:
         """`world`, the script's accounts, then those of other documents."""
         own = [
-            row.symbol.name
-            for row in occurrences(self.checked.parsed)
-            if row.symbol.kind is SymbolKind.ACCOUNT and not self.touches(row.span)
+            name
+            for name, start, end in account_names(self.checked.parsed)
+            if not self.touches(start, end)
         ]
         return list(dict.fromkeys((*own, "world", *self.seen.accounts)))
 
@@ -213,14 +213,14 @@ class _Completion:
         own = [
             text[start:end]
             for kind, start, end in zip(kinds, starts, ends, strict=True)
-            if kind == _ASSET and not self.touches(Span(start, end))
+            if kind == _ASSET and not self.touches(start, end)
         ]
         first = [self.there.asset] if self.there.asset else []
         return list(dict.fromkeys((*first, *own, *self.seen.assets)))
 
-    def touches(self, span: Span) -> bool:
+    def touches(self, start: int, end: int) -> bool:
         """Whether a token is the word that is being written."""
-        return bool(self.word) and span.start <= self.span.end and span.end >= self.span.start
+        return bool(self.word) and start <= self.span.end and end >= self.span.start
 
     def interpolated(self) -> Iterator[Suggestion]:
         """Variables inside an account's name."""

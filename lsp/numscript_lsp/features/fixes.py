@@ -14,8 +14,9 @@ from numscript import errors
 from numscript.analysis.checked import CheckedProgram
 from numscript.diagnostics import Diagnostic, Kind
 from numscript.prelude import TYPES, Type
-from numscript.script import Span
+from numscript.script import Script, Span
 from numscript.syntax import nodes, tables
+from numscript.syntax.parser import parse
 from numscript.values import is_account, is_asset
 from numscript_lsp.features.actions import Action, Given
 from numscript_lsp.features.clauses import ALLOTMENT_FIXES
@@ -141,6 +142,9 @@ def close_brackets(checked: CheckedProgram, diagnostic: Diagnostic) -> Iterator[
             else f"\n{blanks}{_CLOSERS[kind]}"
         )
     del diagnostic
+    mended = parse(Script(text[:at] + new + text[at:]))
+    if len(mended.diagnostics) >= sum(d.code < "NUM2" for d in checked.diagnostics):
+        return  # More is missing than brackets.
     signs = "".join(_CLOSERS[kind] for kind, _ in reversed(opened))
     yield Action(f"Close with `{signs}`", (Edit(Span(at, at), new),))
 
@@ -323,7 +327,8 @@ def remove_overdraft(checked: CheckedProgram, diagnostic: Diagnostic) -> Iterato
             if number is not None:
                 start = checked.parsed.tokens.ends[number - 1]
                 edit = Edit(Span(start, node.end), "")
-                yield Action("Take the overdraft away", (edit,), safe=True)
+                # A bound is worked out even so, and may be a mistake of its own.
+                yield Action("Take the overdraft away", (edit,), safe=node.bound is None)
 
 
 def remove_source(checked: CheckedProgram, diagnostic: Diagnostic) -> Iterator[Action]:
@@ -333,16 +338,32 @@ def remove_source(checked: CheckedProgram, diagnostic: Diagnostic) -> Iterator[A
             for source in parent.sources:
                 address = getattr(source, "address", source)
                 if diagnostic.span in (source.span, address.span) and len(parent.sources) > 1:
-                    safe = isinstance(diagnostic.kind, errors.UnboundedAccountIsNotLast)
+                    unreached = isinstance(diagnostic.kind, errors.UnboundedAccountIsNotLast)
+                    # A `oneof` needs one source at least; a list can do without any.
+                    listed = isinstance(parent, nodes.SourceInorder)
+                    safe = unreached and listed and _is_plain(source)
                     edit = removed(checked.script.text, source.span)
                     yield Action("Take this source away", (edit,), safe=safe)
                     return
 
 
+def _is_plain(source: nodes.Source) -> bool:
+    """Whether nothing of a source can be a mistake of its own: it is the name of an account."""
+    match source:
+        case nodes.SourceAccount(address=nodes.AccountLiteral(parts=(str(),)), color=None):
+            return True
+        case nodes.SourceOverdraft(
+            address=nodes.AccountLiteral(parts=(str(),)), color=None, bound=None
+        ):
+            return True
+        case _:
+            return False
+
+
 def remove_statement(checked: CheckedProgram, diagnostic: Diagnostic) -> Iterator[Action]:
     """Take a statement away that is never reached."""
     edit = removed(checked.script.text, diagnostic.span)
-    yield Action("Take this statement away", (edit,), safe=True)
+    yield Action("Take this statement away", (edit,))
 
 
 FIXES: dict[type[Kind], Fix] = {

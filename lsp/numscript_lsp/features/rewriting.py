@@ -18,6 +18,7 @@ from numscript_lsp.features.records import Edit
 from numscript_lsp.tree import walk
 
 _VARS = tables.TERMINALS.index("VARS")
+_FLAGS = tables.WORDS["#!"]
 _LINE_COMMENT = re.compile(r"[ \t]*//[^\r\n]*")
 _BLANKS = re.compile(r"[ \t]*")
 
@@ -80,14 +81,17 @@ def declared(
             return Edit(Span(end, end), f"\n\n{new}")
         start = program.start
         return Edit(Span(start, start), f"{new}\n\n")
+    inside = text.index("{", block.start) + 1
+    blanks = indentation(text, block.start) or ""
+    if any(d.code < "NUM2" and d.span.start < block.end for d in checked.diagnostics):
+        # In front of all, where nothing is broken yet.
+        return Edit(Span(inside, inside), f"\n{blanks}  {declaration}")
     if before is not None:
         for other in block.declarations:
             if other.start <= before.start and before.end <= other.end:
                 return added_before(text, other, declaration)
     if block.declarations:
         return added_behind(text, block.declarations[-1], declaration)
-    inside = text.index("{", block.start) + 1
-    blanks = indentation(text, block.start) or ""
     return Edit(Span(inside, block.end - 1), f"\n{blanks}  {declaration}\n{blanks}")
 
 
@@ -104,11 +108,13 @@ def undeclared(checked: CheckedProgram, declaration: nodes.VarDeclaration) -> Ed
 
 
 def enabled(checked: CheckedProgram, feature: str) -> Edit | None:
-    """Switch a feature flag on in the script; nothing where it is on already."""
+    """Switch a feature flag on in the script; nothing if it is on, or flags are broken."""
     if feature in checked.features:
         return None
     flags = checked.program.features
     if flags is None:
+        if _FLAGS in checked.parsed.tokens.kinds:
+            return None
         at = 1 if checked.script.text.startswith("\ufeff") else 0
         return Edit(Span(at, at), f'#![feature("{feature}")]\n')
     if flags.flags:

@@ -8,14 +8,8 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 
 from numscript.diagnostics import Diagnostic
-from numscript_lsp.features.actions import (
-    EXTRACT,
-    FIX_ALL,
-    QUICK_FIX,
-    REWRITE,
-    Action,
-    code_actions,
-)
+from numscript_lsp.features.actions import EXTRACT, FIX_ALL, QUICK_FIX, REWRITE, Action
+from numscript_lsp.features.code_actions import code_actions
 from numscript_lsp.features.diagnostics import finding
 from numscript_lsp.features.records import DocumentEdits
 from numscript_lsp.features.specs_actions import specs_actions

@@ -6,7 +6,7 @@ import random
 
 import pytest
 from numscript_lsp import json_tree
-from numscript_lsp.features.actions import code_actions, fix_all
+from numscript_lsp.features.code_actions import code_actions, fix_all
 from numscript_lsp.features.document_links import script_links
 from numscript_lsp.features.folding import folding_ranges
 from numscript_lsp.features.inlay_hints import inlay_hints

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from textwrap import dedent
 
 import pytest
-from numscript_lsp.features.actions import (
-    EXTRACT,
-    FIX_ALL,
-    REWRITE,
-    code_actions,
-    fix_all,
-    quick_fixes,
-)
+from numscript_lsp.features.actions import EXTRACT, FIX_ALL, REWRITE
+from numscript_lsp.features.code_actions import code_actions, fix_all, quick_fixes
 from numscript_lsp.features.records import Edit
 from numscript_lsp.features.rewriting import expected_type
 from numscript_lsp.tree import path_around, walk
@@ -110,6 +105,17 @@ def test_a_missing_variable_is_declared_with_the_type_it_needs(text: str, declar
 )
 def test_a_declaration_goes_where_the_others_are(before: str, after: str) -> None:
     assert fixed(before + send("$x"), "NUM203")[1] == after + send("$x")
+
+
+def test_where_declarations_are_broken_a_new_one_goes_before_them() -> None:
+    text = "vars {\n  account $\n}\n" + send("$x")
+    assert fixed(text, "NUM203")[1].startswith("vars {\n  account $x\n  account $\n}")
+
+
+def test_what_lacks_more_than_brackets_is_not_closed() -> None:
+    checked = numscript.check("send [USD/2 1] (\n  source = @a\n")
+    (diagnostic,) = [d for d in checked.diagnostics if d.code == "NUM103"]
+    assert list(quick_fixes(checked, diagnostic)) == []
 
 
 def test_a_variable_that_an_origin_needs_is_declared_before_it() -> None:
@@ -382,11 +388,11 @@ def test_fixes_of_every_script_do_away_with_what_they_are_for() -> None:
 
 
 def test_everything_safe_is_mended_at_once() -> None:
-    text = send("{ 1/2 to @b 1/2 to @c remaining kept }", "{ @world @a @b }") + "fail\n" + send()
+    text = send("{ 1/2 to @b 1/2 to @c remaining kept }", "{ @world @a @b }")
     action = fix_all(numscript.check(text))
     assert action is not None
     assert action.kind == FIX_ALL
-    after = send("{ 1/2 to @b 1/2 to @c }", "{ @world }") + "fail\n"
+    after = send("{ 1/2 to @b 1/2 to @c }", "{ @world }")
     assert apply_edits(text, action.edits) == after
 
 
@@ -394,23 +400,58 @@ def test_what_nobody_needs_to_mend_offers_nothing() -> None:
     assert fix_all(numscript.check(send())) is None
 
 
+class Rich(numscript.StaticStore):
+    """Every account holds the same of everything."""
+
+    def __init__(self, amount: int) -> None:
+        super().__init__([])
+        self.amount = amount
+
+    def get_balances(
+        self, query: Sequence[numscript.BalanceKey]
+    ) -> Mapping[numscript.BalanceKey, int]:
+        return dict.fromkeys(query, self.amount)
+
+
+GIVEN = {
+    "account": "given",
+    "asset": "USD/2",
+    "monetary": "USD/2 101",
+    "number": 7,
+    "portion": "1/7",
+    "string": "text",
+}
+
+
 def test_what_is_safe_changes_no_run() -> None:
-    world = numscript.StaticStore([])
-    mended = 0
+    mended = moved = 0
     for name, text, flags in all_scripts(corpus_step=3):
         checked = numscript.check(text, flags)
         action = fix_all(checked)
         if action is None or checked.refusals:
             continue
         mended += 1
+        variables = {
+            variable: GIVEN[declaration.type] for variable, declaration in checked.variables.items()
+        }
         after = apply_edits(text, action.edits)
-        assert run(text, flags, world) == run(after, flags, world), (name, after)
-    assert mended > 3
+        for amount in (0, 13, 10**6):
+            first = run(text, flags, variables, Rich(amount))
+            assert first == run(after, flags, variables, Rich(amount)), (name, amount, after)
+            moved += not isinstance(first, str)
+    assert mended > 20
+    assert moved > 20
 
 
-def run(text: str, flags: tuple[str, ...], store: numscript.StaticStore) -> object:
+def run(
+    text: str,
+    flags: tuple[str, ...],
+    variables: Mapping[str, object],
+    store: numscript.StaticStore,
+) -> object:
+    """The postings, or the code of the error."""
     try:
-        return numscript.compile(text, flags).run({}, store).postings
+        return numscript.compile(text, flags).run(variables, store).postings
     except numscript.NumscriptError as problem:
         return problem.kind.code
 

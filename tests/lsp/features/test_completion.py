@@ -173,7 +173,7 @@ def test_no_more_names_are_offered_than_can_be_looked_at() -> None:
     many = Names(tuple(f"a:{number}" for number in range(1000)))
     found = complete(checked(text), cursor.start, many)
     assert not found.whole
-    assert len(found.items) == 200
+    assert len(found.items) == 100
     text, cursor = marked(f"{SEND}@a:99¦")
     assert len(complete(checked(text), cursor.start, many).items) == 11
 

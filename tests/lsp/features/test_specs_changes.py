@@ -6,7 +6,8 @@ import json
 
 import pytest
 from numscript_lsp import json_tree
-from numscript_lsp.features.actions import Given, code_actions
+from numscript_lsp.features.actions import Given
+from numscript_lsp.features.code_actions import code_actions
 from numscript_lsp.features.specs_changes import specs_edits
 
 import numscript
