@@ -58,14 +58,14 @@ IMPORTS: dict[str, tuple[str, ...]] = {
     "bytecode.compiler": (*FRONT, "bytecode"),
     "runtime": (*GROUND, "bytecode", "runtime"),
     "embedding": CORE,
-    "": (*CORE, "embedding"),
+    "": (*CORE, "embedding", "storage", "ledger"),
     "inputs": ("values", "runtime.store"),
     "storage": (*GROUND, *KEPT, "storage"),
     "ledger": (*GROUND, *KEPT, "bytecode.program", "embedding", "storage", "ledger"),
     "specs": (*CORE, "embedding", "", "inputs"),
     "render": (*CORE, "embedding", "", "inputs", "storage", "ledger", "specs"),
     "cli": (*CORE, "embedding", "", "inputs", "storage", "ledger", "specs", "render", "cli"),
-    "cli.lsp": ("cli", "lsp.transports"),
+    "cli.lsp": ("cli", "lsp.starting", "lsp.transports"),
     "__main__": ("cli",),
     "grammar": ("grammar", ""),
     "lsp": (*EDITED, "lsp"),
@@ -93,7 +93,8 @@ THIRD_PARTIES = {
     "click": ("cli",),
     "psycopg": ("storage.postgres", "storage.pipeline"),
     "psycopg_pool": ("storage.postgres",),
-    "lsprotocol": ("lsp.convert", "lsp.handlers", "lsp.server"),
+    "attrs": ("lsp.starting",),
+    "lsprotocol": ("lsp.convert", "lsp.handlers", "lsp.server", "lsp.starting"),
     "pygls": ("lsp.handlers", "lsp.server", "lsp.transports"),
     "websockets": ("lsp.transports",),
 }
@@ -269,6 +270,7 @@ def test_every_rule_is_about_a_module() -> None:
 def test_importing_the_package_is_cheap() -> None:
     """What is slow to import is imported by the functions that need it."""
     heavy = ["lark", "click", "decimal", "fractions", "difflib", "typing_extensions"]
+    heavy += ["numscript.ledger", "numscript.storage", "sqlite3", "psycopg"]
     code = f"import sys, numscript; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -6,12 +6,12 @@ next one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
 
 from numscript.analysis.checked import CheckedProgram
 from numscript.analysis.checker import check
@@ -23,6 +23,7 @@ from numscript_lsp.lines import Encoding, LineColumn, Lines
 
 SCRIPT_ENDING = ".num"
 SPECS_ENDING = ".specs.json"
+_DRIVE = re.compile("/[a-zA-Z]:")
 MOST_EDITS = 20
 """After more edits than that, which nobody asked about, a text is parsed as a new one."""
 
@@ -122,7 +123,9 @@ def path_of(uri: str) -> Path | None:
     parts = urlsplit(uri)
     if parts.scheme != "file":
         return None
-    path = url2pathname(parts.path)
+    path = unquote(parts.path)
+    if _DRIVE.match(path):
+        path = path[1:]  # `/c:/...`
     return Path(path) if path else None
 
 

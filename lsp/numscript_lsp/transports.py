@@ -8,7 +8,6 @@ hand on as blobs.
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import logging
 from collections.abc import Callable
@@ -32,10 +31,7 @@ _log = logging.getLogger(__name__)
 
 def serve_stdio() -> None:
     """Serve one client over standard input and output, until it leaves."""
-    server = make_server()
-    # What is there from the start stays: the collector need not walk it time and again.
-    gc.freeze()
-    server.start_io()
+    make_server().start_io()
 
 
 def serve_tcp(host: str, port: int, announce: Announce) -> None:

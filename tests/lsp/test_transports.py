@@ -158,3 +158,10 @@ async def test_places_that_cannot_be_listened_on_are_refused(
     done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert reason in done.stderr
+
+
+async def test_without_its_libraries_the_command_says_what_to_install() -> None:
+    code = "import sys; sys.modules['pygls'] = None; from numscript.cli import main; main(['lsp'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert 'pip install "numscript[lsp]"' in done.stderr

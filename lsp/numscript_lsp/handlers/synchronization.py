@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
@@ -87,8 +86,7 @@ def state_of(server: NumscriptServer, document: Document) -> str:
         parts += [f"{row.number} {row.status}" for row in rows]
     if script is not None:
         parts += sorted(server.project.flags(script))
-    text = "\0".join(parts)
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+    return f"{hash(tuple(parts)):x}"
 
 
 def diagnostic(

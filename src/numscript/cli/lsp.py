@@ -46,9 +46,12 @@ def lsp(tcp: tuple[str, int] | None, ws: tuple[str, int] | None) -> None:
     if tcp and ws:
         raise click.UsageError("choose one of --tcp and --ws")
     try:
-        from numscript_lsp import transports
+        from numscript_lsp.starting import quick_start
+
+        with quick_start():
+            from numscript_lsp import transports
     except ImportError as problem:
-        if (problem.name or "").partition(".")[0] not in ("pygls", "lsprotocol"):
+        if (problem.name or "").partition(".")[0] not in ("attrs", "lsprotocol", "pygls"):
             raise
         message = 'the language server is not installed: pip install "numscript[lsp]"'
         raise click.ClickException(message) from None

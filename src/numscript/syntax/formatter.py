@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import NamedTuple
 
+from numscript.collector import without_collector
 from numscript.diagnostics import ParseError
 from numscript.script import Edit
 from numscript.syntax import nodes
@@ -31,6 +32,7 @@ _CLOSE_TIGHT = {TERMINAL[name] for name in ("RPAR", "RSQB", "COMMA")}
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
+@without_collector
 def format_script(parsed: Parsed) -> str:
     """The canonical text of a script. Raises ParseError where the text has syntax errors.
 
@@ -42,6 +44,7 @@ def format_script(parsed: Parsed) -> str:
     return "".join(text for _, _, text in _Writer(parsed).write())
 
 
+@without_collector
 def format_edits(parsed: Parsed) -> list[Edit]:
     """The changes that make a script's text canonical, in order, each of one stretch of blanks.
 
@@ -307,7 +310,8 @@ class _Writer:
         text = self.source[comment.start : comment.end]
         if not comment.tall:
             return text.rstrip() if comment.runs else text
-        line_start = max(self.source.rfind(end, 0, comment.start) for end in "\r\n") + 1
+        line_start = self.source.rfind("\n", 0, comment.start) + 1
+        line_start = max(line_start, self.source.rfind("\r", line_start, comment.start) + 1)
         indent = self.source[line_start : comment.start]
         shift = self.column - len(indent) if own_line and not indent.strip() else 0
         first, *lines = (line.rstrip() for line in _LINE_END.split(text))

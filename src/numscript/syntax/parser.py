@@ -22,7 +22,7 @@ from numscript.collector import without_collector
 from numscript.diagnostics import Diagnostic, Kind
 from numscript.prelude import KEYWORDS
 from numscript.script import LIMITS, Limits, Script, Span
-from numscript.syntax import expectations, mending, nodes, tables
+from numscript.syntax import nodes, tables
 from numscript.syntax.lexer import (
     ASSET,
     END,
@@ -468,8 +468,11 @@ class Driver:
             self.push(left, value, start)
 
     def _report_unexpected(self, at: int) -> None:
+        # Most texts have no errors, and do without what deals with them.
+        from numscript.syntax.expectations import expected as expected_in
+
         kind, start, end = (column[at] for column in self.tokens[:3])
-        expected = expectations.expected(self.states)
+        expected = expected_in(self.states)
         if kind == END:
             self.report(errors.UnexpectedEnd(expected=expected), start, end)
             return
@@ -560,6 +563,8 @@ class Driver:
         return depth == len(self.values) or isinstance(self.values[depth], str)
 
     def _break_off(self, depth: int, left: int, end: int, at: int) -> None:
+        from numscript.syntax import mending
+
         start = self.starts[depth] if depth < len(self.starts) else self.tokens.starts[at]
         values: Sequence[Any] = self.values[depth:]
         starts = self.starts[depth:]
