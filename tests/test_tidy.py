@@ -52,6 +52,8 @@ IMPORTS: dict[str, tuple[str, ...]] = {
     "syntax": (*GROUND, "syntax"),
     "syntax.nodes": ("script",),
     "syntax.tables": (),
+    "highlighting": ("script", "prelude", "syntax"),
+    "pygments": ("script", "highlighting"),
     "analysis": FRONT,
     "bytecode": (*GROUND, "bytecode"),
     "bytecode.opcodes": (),
@@ -68,6 +70,7 @@ IMPORTS: dict[str, tuple[str, ...]] = {
     "cli.lsp": ("cli", "lsp.starting", "lsp.transports"),
     "__main__": ("cli",),
     "grammar": ("grammar", ""),
+    "grammar.editors": ("grammar", "", "highlighting", "prelude", "syntax.tables"),
     "lsp": (*EDITED, "lsp"),
     "lsp.features": (*EDITED, *LSP_GROUND, "lsp.features"),
     "lsp.lines": (),
@@ -90,6 +93,7 @@ NEVER = (
 )
 THIRD_PARTIES = {
     "lark": ("grammar",),
+    "pygments": ("pygments",),
     "click": ("cli",),
     "psycopg": ("storage.postgres", "storage.pipeline"),
     "psycopg_pool": ("storage.postgres",),
