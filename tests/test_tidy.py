@@ -51,7 +51,19 @@ IMPORTS: dict[str, tuple[str, ...]] = {
     "ledger": (*GROUND, *KEPT, "bytecode.program", "embedding", "storage", "ledger"),
     "specs": (*CORE, "embedding", "", "inputs"),
     "render": (*CORE, "embedding", "", "inputs", "storage", "ledger", "specs"),
-    "cli": (*CORE, "embedding", "", "inputs", "storage", "ledger", "specs", "render", "cli"),
+    "service": (*GROUND, *KEPT, "embedding", "", "storage", "ledger", "service"),
+    "cli": (
+        *CORE,
+        "embedding",
+        "",
+        "inputs",
+        "storage",
+        "ledger",
+        "specs",
+        "render",
+        "service",
+        "cli",
+    ),
     "__main__": ("cli",),
     "grammar": ("grammar", ""),
 }
@@ -68,6 +80,12 @@ THIRD_PARTIES = {
     "click": ("cli",),
     "psycopg": ("storage.postgres", "storage.pipeline"),
     "psycopg_pool": ("storage.postgres",),
+    "starlette": ("service",),
+    "uvicorn": ("service.server",),
+    "msgspec": ("service",),
+    "jwt": ("service.access",),
+    "prometheus_client": ("service.telemetry",),
+    "opentelemetry": ("service.telemetry",),
 }
 """The only modules that may import what is not Python's own."""
 

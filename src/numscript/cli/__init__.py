@@ -26,6 +26,7 @@ COMMANDS = {
     "disassemble": "Show what a script is compiled to.",
     "explain": "Explain an error or warning by its code.",
     "ledger": "Keep books: commit transactions, read, export and verify them.",
+    "serve": "Serve ledgers over HTTP, as Formance's ledger does.",
     "completion": "Print what makes a shell complete `numscript`.",
 }
 """The commands, in the order of `--help`. `numscript.cli.test_init.test_init` is `test-init`."""
