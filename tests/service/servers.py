@@ -22,6 +22,8 @@ from numscript.service.application import all_routes, create_application
 from numscript.service.openapi import make_document
 from numscript.service.settings import Settings
 
+DOCUMENT = ("/openapi.json", "/swagger.json", "/docs")
+
 
 @contextmanager
 def running(settings: Settings) -> Iterator[str]:
@@ -44,11 +46,16 @@ def running(settings: Settings) -> Iterator[str]:
 
 
 @cache
+def document() -> dict[str, Any]:
+    """The document, as servers serve it: without the routes of its own."""
+    return make_document(route for route in all_routes() if route.path not in DOCUMENT)
+
+
+@cache
 def routes() -> list[tuple[re.Pattern[str], str, dict[str, Any]]]:
     """The routes of the document: what paths fit, the method, the operation."""
-    document = make_document(all_routes())
     found = []
-    for path, methods in document["paths"].items():
+    for path, methods in document()["paths"].items():
         pattern = re.compile(re.sub(r"{\w+}", "[^/]+", path))
         found += [(pattern, method, operation) for method, operation in methods.items()]
     return found
@@ -56,7 +63,7 @@ def routes() -> list[tuple[re.Pattern[str], str, dict[str, Any]]]:
 
 @cache
 def components() -> dict[str, Any]:
-    schemas: dict[str, Any] = make_document(all_routes())["components"]
+    schemas: dict[str, Any] = document()["components"]
     return schemas
 
 

@@ -27,9 +27,19 @@ PATH = {
     "txid": {"type": "integer", "minimum": 0},
 }
 """The schemas of the parts of paths; the others are text."""
-COMMON = ((400, "VALIDATION"), (401, "VALIDATION"), (403, "VALIDATION"), (405, "VALIDATION"),
-          (413, "VALIDATION"), (429, "VALIDATION"), (500, "INTERNAL"), (503, "INTERNAL"),
-          (504, "TIMEOUT"))  # fmt: skip
+COMMON = (
+    (400, "VALIDATION"),
+    (401, "VALIDATION"),
+    (403, "VALIDATION"),
+    (404, "NOT_FOUND"),
+    (405, "VALIDATION"),
+    (408, "TIMEOUT"),
+    (413, "VALIDATION"),
+    (429, "VALIDATION"),
+    (500, "INTERNAL"),
+    (503, "INTERNAL"),
+    (504, "TIMEOUT"),
+)
 """What any route may answer."""
 KEY = {
     "name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 255},
