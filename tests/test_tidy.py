@@ -149,8 +149,10 @@ BANNED_WORDS = {
 """Words that no name in the package has in it, and what to say instead."""
 WORDS_ALLOWED = {
     "runtime.translation": {"expr", "money"},
+    "service.records": {"params"},
 }
-"""The translator speaks of Python's expressions, and of a monetary in two of them."""
+"""The translator speaks of Python's expressions, and of a monetary in two of them; the API calls
+the settings of a stored query so."""
 
 
 class Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -45,7 +46,7 @@ def test_a_script_that_is_too_long_is_refused(memory: Api) -> None:
 def test_a_bulk_that_is_too_long_is_refused_unless_it_is_streamed(memory: Api) -> None:
     element = {"action": "CREATE_TRANSACTION", "data": BODY}
     memory.call("POST", "/v2/{l}/_bulk", [element] * 6, status=413, code="BULK_SIZE_EXCEEDED")
-    body = b"".join(__import__("json").dumps(element).encode() for _ in range(6))
+    body = json.dumps(element).encode() * 6
     memory.call("POST", "/v2/{l}/_bulk", body, headers={"Content-Type": STREAM})
 
 
@@ -125,7 +126,7 @@ def test_strict_schemas_ask_for_a_version() -> None:
         api = Api(url)
         api.call("POST", "/v2/{l}", status=204)
         api.call("POST", "/v2/{l}/transactions", BODY)
-        chart = {"world": {}, "bob": {}}
+        chart: dict[str, Any] = {"world": {}, "bob": {}}
         templates = {"pay": {"script": "send [USD 1] ( source = @world destination = @bob )"}}
         api.call("POST", "/v2/{l}/schemas/1", {"chart": chart}, status=204)
         api.call("POST", "/v2/{l}/schemas/2", {"chart": chart, "transactions": templates},

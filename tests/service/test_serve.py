@@ -86,8 +86,11 @@ def test_it_says_where_it_listens_and_stops_when_told(tmp_path: Path) -> None:
 
 
 def test_options_come_from_variables(tmp_path: Path) -> None:
-    variables = {"NUMSCRIPT_STORAGE": f"sqlite:///{tmp_path}/b.db",
-                 "NUMSCRIPT_SERVE_MAX_PAGE_SIZE": "7", "NUMSCRIPT_SERVE_LOG_FORMAT": "text"}  # fmt: skip
+    variables = {
+        "NUMSCRIPT_STORAGE": f"sqlite:///{tmp_path}/b.db",
+        "NUMSCRIPT_SERVE_MAX_PAGE_SIZE": "7",
+        "NUMSCRIPT_SERVE_LOG_FORMAT": "text",
+    }
     with serving(tmp_path, **variables) as (url, _):
         httpx.post(f"{url}/v2/main")
         page = httpx.get(f"{url}/v2/main/accounts?pageSize=50").json()["cursor"]

@@ -23,7 +23,7 @@ ERROR = 0
 """What the schema of errors is kept under."""
 PATH = {
     "ledger": {"type": "string", "pattern": "^[0-9A-Za-z_-]{1,63}$"},
-    "id": {"type": "string"},
+    "id": {"type": "integer", "minimum": 0},
     "txid": {"type": "integer", "minimum": 0},
 }
 """The schemas of the parts of paths; the others are text."""
@@ -106,7 +106,7 @@ def make_schemas(
 def make_operation(route: Route, schemas: dict[int, dict[str, Any]]) -> dict[str, Any]:
     """What the document says of a route."""
     parameters: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "schema": PATH.get(name, {"type": "string"})}
+        {"name": name, "in": "path", "required": True, "schema": path_schema(route, name)}
         for name in re.findall(r"{(\w+)}", route.path)
     ]
     for name in route.query:
@@ -131,6 +131,13 @@ def make_operation(route: Route, schemas: dict[int, dict[str, Any]]) -> dict[str
         operation["security"] = [{}, {"token": []}] + ([{"name": []}] if route.basic else [])
         operation["description"] = f"Needs the scope `{route.scope}` where tokens are in use."
     return operation
+
+
+def path_schema(route: Route, name: str) -> dict[str, Any]:
+    """The schema of a part of a path."""
+    if name == "id" and "/queries/" in route.path:
+        return {"type": "string"}
+    return PATH.get(name, {"type": "string"})
 
 
 def needs_body(route: Route) -> bool:
