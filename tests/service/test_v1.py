@@ -155,7 +155,8 @@ def test_a_revert_names_both_transactions(old: Api) -> None:
     refused(old, path, None, 400, "VALIDATION", "transaction 0 already reverted")
     refused(old, "/{l}/transactions/7/revert", None, 404, "NOT_FOUND", "transaction not found")
     post(old, "world a 5 USD", "a b 5 USD")
-    old.call("POST", "/{l}/transactions/2/revert", status=200)
+    # Behind Formance's gateway the status is that of newer releases, which its clients expect.
+    old.call("POST", "/api/ledger/{l}/transactions/2/revert", status=201)
     post(old, "world a 5 USD")
     post(old, "a b 5 USD")
     refused(old, "/{l}/transactions/4/revert", None, 400, "INSUFFICIENT_FUND", "balance.insuff")

@@ -102,7 +102,7 @@ class Application:
         if scope["type"] == "http":
             path = scope["path"]
             if path.startswith(f"{PREFIX}/") or path == PREFIX:
-                scope = {**scope, "path": path[len(PREFIX) :] or "/"}
+                scope = {**scope, "path": path[len(PREFIX) :] or "/", "gateway": True}
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
             return
@@ -155,6 +155,8 @@ class Endpoint:
         called = Called(state, self.route, scope, headers, number)
         called.allowed = self.allowed
         reply = await called.answer(receive)
+        if self.route.gateway and scope.get("gateway") and reply.status == self.route.status:
+            reply = reply._replace(status=self.route.gateway)
         status = reply.status
         if status >= 400 and not called.read_all:
             await drain(receive)

@@ -21,7 +21,7 @@ from numscript.service.v1 import shapes
 REFERENCE = "#/components/schemas/{name}"
 ERROR = 0
 """What the schema of errors is kept under."""
-PATH = {
+PATH: dict[str, dict[str, Any]] = {
     "ledger": {"type": "string", "pattern": "^[0-9A-Za-z_-]{1,63}$"},
     "id": {"type": "integer", "minimum": 0},
     "txid": {"type": "integer", "minimum": 0},
@@ -153,7 +153,7 @@ def make_responses(route: Route, schemas: dict[int, dict[str, Any]]) -> dict[str
         done["content"] = {route.media: {"schema": schemas[id(route.answer)]}}
     if route.method == "HEAD":
         done["headers"] = {"Count": {"schema": {"type": "integer"}, "description": "How many."}}
-    responses = {str(route.status): done}
+    responses = {str(status): done for status in (route.status, route.gateway) if status}
     codes: dict[int, set[str]] = {}
     for status, code in (*COMMON, *route.errors) if route.scope is not None else route.errors:
         codes.setdefault(status, set()).add(code)

@@ -72,8 +72,9 @@ class Route(NamedTuple):
     scope: what the caller must have been granted, for the ledger in the path if there is one.
     body, answer: the types of what is read and written. errors: published codes by status that
     this route can give, besides those that all can. stream: whether the body is taken as a file,
-    with the limit of streams. basic: whether callers may show themselves by HTTP Basic. closed:
-    whether the route is left out of the document. keyed: whether it takes `Idempotency-Key`.
+    with the limit of streams. basic: whether callers may show themselves by HTTP Basic.
+    keyed: whether it takes `Idempotency-Key`. old: whether it is of version 1. gateway: the status
+    under the prefix of Formance's gateway, where newer clients of version 1 look for another one.
     """
 
     method: str
@@ -93,3 +94,4 @@ class Route(NamedTuple):
     basic: bool = False
     keyed: bool = False
     old: bool = False
+    gateway: int = 0
