@@ -91,6 +91,7 @@ def test_the_client_for_python_is_told_what_is_wrong(client: Any, name: str) -> 
     from formance_sdk_python.models import errors
 
     v2, book = client.v2, {"ledger": name}
+    raised: Any
     with pytest.raises(errors.SDKBaseError) as raised:
         v2.list_transactions(request={**book, "request_body": {}})
     assert raised.value.data.error_code == "LEDGER_NOT_FOUND"
