@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +23,7 @@ from numscript.ledger import (
     SetMetadata,
     Transaction,
 )
-from numscript.storage import Storage
+from numscript.storage import Storage, open_storage
 from tests.storage.backends import START, Clock
 
 SALE = "send [USD/2 100] ( source = @world destination = @alice )"
@@ -448,6 +449,63 @@ def test_a_damaged_log_imports_nothing(
     assert raised.value.kind.code == code
     assert copy.stats() == (0, 0, 0)
     assert copy.verify() == []
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("not a line", "line 4 is no line of a log: it is no JSON at column 1"),
+        ('{"data":{"a', "line 4 is no line of a log: it breaks off at column 10"),
+        ('{"data":', "line 4 is no line of a log: it breaks off at column 9"),
+        ('{"id":1,"id":2}', "line 4 is no line of a log: an object has the same key twice"),
+        (f'{{"id":{"9" * 5000}}}', "line 4 is no line of a log: it has a number of 5000 digits"),
+    ],
+)
+def test_a_bad_line_is_named_by_its_place_in_the_file(
+    ledger: Ledger, name: str, storage: Storage, line: str, said: str
+) -> None:
+    fill(ledger)
+    copy = Ledger(storage, f"{name}-copy")
+    first, *rest = ledger.export()
+    kind = refused(errors.InvalidLogLine, lambda: copy.import_(["", first, "\n", line, *rest]))
+    assert kind.message == said
+    assert copy.import_(["\n", first, "", *rest]) == 1 + len(rest)
+
+
+def test_long_work_tells_how_far_it_is(storage: Storage, ledger: Ledger, name: str) -> None:
+    posts = [Post([world()]) for _ in range(1500)]
+    ledger.bulk(posts)
+    told: list[int] = []
+    assert ledger.verify(progress=told.append) == []
+    assert (sum(told), len(told) > 1) == (1500, True)
+    told.clear()
+    assert Ledger(storage, f"{name}-copy").import_(ledger.export(), progress=told.append) == 1500
+    assert (sum(told), len(told) > 1) == (1500, True)
+
+
+def test_verifying_needs_no_more_memory_for_a_longer_log(tmp_path: Path) -> None:
+    import tracemalloc
+
+    ledger = Ledger(open_storage(f"sqlite:///{tmp_path / 'books.db'}"), "main", clock=Clock())
+
+    def peak() -> int:
+        tracemalloc.start()
+        try:
+            assert ledger.verify() == []
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    def post(first: int, last: int) -> None:
+        for start in range(first, last, 1000):
+            numbers = range(start, start + 1000)
+            results = ledger.bulk([Post([world()], f"r-{n}", {"n": str(n)}) for n in numbers])
+            assert all(result.ok for result in results)
+
+    post(0, 2000)
+    short = peak()
+    post(2000, 8000)
+    assert peak() < 1.3 * short
 
 
 def test_several_ledgers_objects_share_a_committer(storage: Storage, name: str) -> None:

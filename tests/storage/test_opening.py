@@ -196,6 +196,38 @@ def test_several_processes_make_the_tables_at_once(postgres_url: str) -> None:
     drop()
 
 
+def test_books_are_read_without_being_made_or_upgraded(tmp_path: Path, postgres_url: str) -> None:
+    import psycopg
+
+    url, drop = fresh_database(postgres_url)
+    known = len(tables.migrations(tables.POSTGRES))
+
+    def reason() -> object:
+        kind = refused(errors.CannotOpen, lambda: open_storage(url, read_only=True))
+        return kind.fields["reason"]
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        assert reason() == "it has no books, and is read-only"
+        made = connection.execute("SELECT count(*) FROM pg_class WHERE relname ~ 'numscript'")
+        assert made.fetchone() == (0,)
+        open_storage(url).close()
+        connection.execute("UPDATE numscript_schema SET version = 1")
+        assert reason() == "it has no books of this version, and is read-only"
+        connection.execute("UPDATE numscript_schema SET version = %s", (known,))
+    file = f"sqlite:///{tmp_path / 'books.db'}"
+    for place in (url, file):
+        storage = open_storage(place)
+        Ledger(storage, "main").post(SALE)
+        storage.close()
+        reading = open_storage(place, read_only=True)
+        ledger = Ledger(reading, "main", create=False)
+        assert ledger.balances("a") == {"USD/2": 1}
+        refused(errors.WriteRefused, partial(ledger.post, SALE))
+        assert ledger.verify() == []
+        reading.close()
+    drop()
+
+
 def test_a_storage_that_was_closed_says_so(tmp_path: Path, postgres_url: str) -> None:
     for url in ("memory:", f"sqlite:///{tmp_path / 'books.db'}", postgres_url):
         storage = open_storage(url)

@@ -11,7 +11,15 @@ from datetime import datetime
 
 from numscript.render import one_line, posting_table, style, table, titled
 from numscript.runtime.store import BalanceKey
-from numscript.storage.protocol import Account, Log, Transaction, Volume, VolumeRow, write_instant
+from numscript.storage.protocol import (
+    Account,
+    Head,
+    Log,
+    Transaction,
+    Volume,
+    VolumeRow,
+    write_instant,
+)
 
 POSTINGS_SHOWN = 10
 """How many postings of a transaction a list shows."""
@@ -150,6 +158,15 @@ def logs(found: Sequence[Log], *, color: bool) -> str:
     return table(("Id", "Date", "Type", "About", "Hash"), rows, color=color, numbers=("Id",))
 
 
+def heads(found: Mapping[str, Head]) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+    """The headings and rows of a table of ledgers, by the ends of their logs."""
+    rows = [
+        (name, str(head.transaction), str(head.log), instant(head.date) if head.date else "")
+        for name, head in found.items()
+    ]
+    return ("Ledger", "Transactions", "Lines", "Last change"), rows
+
+
 def _about(line: Log) -> str:
     """What a line of the log did, in a few words."""
     data = log_dict(line)["data"]
@@ -201,6 +218,17 @@ def balance_dict(row: VolumeRow) -> dict[str, object]:
     tree = volume_dict(row)
     del tree["input"], tree["output"]
     return tree
+
+
+def head_dict(name: str, head: Head) -> dict[str, object]:
+    """A ledger for a machine, by the end of its log."""
+    tree: dict[str, object] = {
+        "name": name,
+        "transactions": head.transaction,
+        "logs": head.log,
+        "hash": head.hash,
+    }
+    return {**tree, "date": write_instant(head.date)} if head.date else tree
 
 
 def log_dict(line: Log) -> dict[str, object]:

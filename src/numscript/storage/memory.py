@@ -269,7 +269,8 @@ class MemorySession:
             return {key: Volume(h.input, h.output) for key, h in self.tables.holdings.items()}
         volumes: dict[BalanceKey, Volume] = {}
         for row in self.tables.transactions:
-            if (row.timestamp if moment.effective else row.inserted_at) <= moment.at:
+            date = row.timestamp if moment.effective else row.inserted_at
+            if date <= moment.at and (moment.since is None or date >= moment.since):
                 for move in moves_of(row):
                     key = (move.account, move.asset, move.color)
                     before = volumes.get(key, Volume(0, 0))

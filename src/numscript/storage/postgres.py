@@ -57,6 +57,10 @@ READ_TRIES = 5
 IDLE = TransactionStatus.IDLE
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+READING = (
+    "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), "
+    "set_config('enable_seqscan', 'off', true)"
+)
 HEAD = (
     "SELECT last_transaction, last_log, last_hash, last_date FROM numscript_ledgers "
     "WHERE ledger = %s"
@@ -75,8 +79,9 @@ class PostgresStorage:
 
     distant = True
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
         self._url = url
+        self.read_only = read_only
         self.url = _without_password(url)
         self._prepare()
         self._connections = ConnectionPool(
@@ -115,13 +120,19 @@ class PostgresStorage:
 
     def _configure(self, connection: Connection) -> None:
         """Have the statements of commits planned once: planning them costs more than they do."""
+        if self.read_only:
+            connection.execute("SET default_transaction_read_only = on")
         if self.plans:
             connection.execute("SET plan_cache_mode = force_generic_plan")
 
     def _migrate(self, connection: Connection, steps: list[list[str]]) -> None:
         """Do the migrations that are missing; the version's row is locked meanwhile."""
-        if self._version(connection) == len(steps):
+        version = self._version(connection)
+        if version == len(steps):
             return
+        if self.read_only:
+            reason = f"it has no books{' of this version' * (version > 0)}, and is read-only"
+            raise StorageError.of(errors.CannotOpen(url=self.url, reason=reason))
         for _ in range(READ_TRIES):
             try:
                 self._migrate_once(connection, steps)
@@ -343,8 +354,8 @@ class PostgresSession:
         else:
             steps = [(BEGIN_READING, ()), (HEAD, (ledger,))]
         if storage.plans and not writes:
-            # Queries are planned for what they ask.
-            steps.insert(1, ("SET LOCAL plan_cache_mode = force_custom_plan", ()))
+            # Queries are planned for what they ask, and keep to the rows of their ledger.
+            steps.insert(1, (READING, ()))
         answers = self._send([*steps, *reads])[len(steps) - 1 :]
         head, *rows = answers
         if not head:

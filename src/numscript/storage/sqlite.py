@@ -72,11 +72,11 @@ class SQLiteStorage:
 
     distant = False
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
         self.url = url
         path, options = self._read_url(url)
         self.path = path
-        self.read_only = options.get("mode") == "ro"
+        self.read_only = read_only or options.get("mode") == "ro"
         try:
             self.timeout = float(options.get("timeout", BUSY_TIMEOUT))
         except ValueError:

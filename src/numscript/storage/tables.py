@@ -57,7 +57,7 @@ SQLITE = Dialect(
 
 def migrations(dialect: Dialect) -> list[list[str]]:
     """The statements of each migration, the first making version 1."""
-    return [_tables(dialect), _indexes(dialect)]
+    return [_tables(dialect), _indexes(dialect), _indexes_of_histories()]
 
 
 def _tables(dialect: Dialect) -> list[str]:
@@ -104,11 +104,13 @@ def _tables(dialect: Dialect) -> list[str]:
     ]
 
 
-def _indexes(dialect: Dialect) -> list[str]:
-    def index(name: str, table: str, columns: str, where: str = "") -> str:
-        condition = f" WHERE {where}" if where else ""
-        return f"CREATE INDEX numscript_{name} ON numscript_{table} (ledger, {columns}){condition}"
+def index(name: str, table: str, columns: str, where: str = "") -> str:
+    """The statement that makes an index."""
+    condition = f" WHERE {where}" if where else ""
+    return f"CREATE INDEX numscript_{name} ON numscript_{table} (ledger, {columns}){condition}"
 
+
+def _indexes(dialect: Dialect) -> list[str]:
     return [
         index("logs_by_date", "logs", "date, id"),
         index("logs_by_type", "logs", "type, id"),
@@ -137,6 +139,29 @@ def _indexes(dialect: Dialect) -> list[str]:
             for kind in ("account", "transaction")
         ),
     ]
+
+
+def _indexes_of_histories() -> list[str]:
+    """Indexes that also answer what was, and whether one transaction touched an account."""
+    kinds = ("account", "transaction")
+    short = f"length(value) <= {INDEXED}"
+    return [
+        index("moves_of_transaction", "moves", "transaction_id, account, role"),
+        "DROP INDEX numscript_moves_by_transaction",
+        *(f"DROP INDEX numscript_{kind}s_by_{what}" for kind in kinds for what in _REPLACED),
+        *(
+            index(f"{kind}_metadata_by_value", f"{kind}_metadata", "key, value, ended, target",
+                  short)
+            for kind in kinds
+        ),
+        *(
+            index(f"{kind}_metadata_by_key", f"{kind}_metadata", "key, ended, target")
+            for kind in kinds
+        ),
+    ]  # fmt: skip
+
+
+_REPLACED = ("metadata", "key")
 
 
 # --- records and rows -------------------------------------------------------------------------
