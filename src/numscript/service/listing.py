@@ -1,8 +1,7 @@
 """Lists, page by page: what is listed, and the cursors that lead on and back.
 
 A cursor holds all that was asked of the list, so that it is all that the next call needs to give;
-inside it is the ledger's own cursor, which names the record that the page starts behind. To go
-back, the same list is read the other way round from the first record of the page.
+inside it is the ledger's own cursor, which names the record beside which the page lies.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from numscript.ledger import Account, Ledger, Transaction, Volume
-from numscript.ledger.pages import write_cursor
 from numscript.service import records
 from numscript.service.calls import Call, decode
 from numscript.service.problems import Problem, invalid
@@ -35,8 +33,8 @@ EXPANSIONS = ("volumes", "effectiveVolumes")
 class Listing(Struct, omit_defaults=True):
     """What is asked of a list.
 
-    after: the ledger's cursor; back: whether it is read the other way round, towards the start.
-    start: for volumes, from when on. group: for volumes, by how many segments they are added up.
+    after: the ledger's cursor. start: for volumes, from when on; group: by how many segments they
+    are added up.
     """
 
     resource: str
@@ -50,7 +48,6 @@ class Listing(Struct, omit_defaults=True):
     group: int = 0
     start: datetime | None = None
     after: str | None = None
-    back: bool = False
 
     def encode(self) -> str:
         """The listing as a cursor."""
@@ -58,15 +55,14 @@ class Listing(Struct, omit_defaults=True):
 
     def read(self, ledger: Ledger, limit: int = 0) -> Any:
         """A page of the ledger."""
-        descending = self.descending is not self.back
         given: dict[str, Any] = {
-            "descending": descending, "limit": limit or self.size, "cursor": self.after
+            "descending": self.descending, "limit": limit or self.size, "cursor": self.after
         }  # fmt: skip
         if self.resource != "logs":
             given |= {"pit": self.pit, "by_insertion": self.by_insertion}
         match self.resource:
             case "volumes":
-                return ledger.volumes(self.filter, group=self.group, **given)
+                return ledger.volumes(self.filter, group=self.group, since=self.start, **given)
             case "accounts":
                 return ledger.accounts(self.filter, order=self.order, **given)
             case "logs":
@@ -74,18 +70,11 @@ class Listing(Struct, omit_defaults=True):
             case _:
                 return ledger.transactions(self.filter, order=self.order, **given)
 
-    def behind(self, row: object) -> str:
-        """The cursor of the page behind a record."""
-        return self._at(row, back=False)
-
-    def before(self, row: object) -> str:
-        """The cursor of the page before a record."""
-        return self._at(row, back=True)
-
-    def _at(self, row: object, *, back: bool) -> str:
-        descending = self.descending is not back
-        after = write_cursor(row, self.resource, self.order, descending)
-        return msgspec.structs.replace(self, after=after, back=back).encode()
+    def at(self, cursor: str | None) -> str | msgspec.UnsetType:
+        """The cursor of another page, by the ledger's."""
+        if cursor is None:
+            return UNSET
+        return msgspec.structs.replace(self, after=cursor).encode()
 
 
 def read_listing(call: Call, resource: str, order: str, *, descending: bool) -> Listing:
@@ -168,28 +157,13 @@ def read_page(
 ) -> records.Page[T]:
     """A page, with its records shown as `show` makes them."""
     found = listing.read(ledger)
-    rows = list(found.items)
-    before = after = found.has_more
-    if listing.back:
-        rows.reverse()
-        after = True
-    else:
-        before = listing.after is not None
-    return page_of(listing, rows, show(rows), before=before, after=after)
-
-
-def page_of(
-    listing: Listing, rows: Sequence[object], shown: list[T], *, before: bool, after: bool
-) -> records.Page[T]:
-    """The envelope of a page, with the cursors of those before and behind it, if there are any."""
-    after = after and bool(rows)
     return records.Page(
         records.Cursor(
             listing.size,
-            after,
-            shown,
-            listing.before(rows[0]) if before and rows else UNSET,
-            listing.behind(rows[-1]) if after else UNSET,
+            found.has_more,
+            show(found.items),
+            listing.at(found.previous),
+            listing.at(found.next),
         )
     )
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from numscript.ledger import Account, DeleteMetadata, Ledger, SetMetadata, VolumeRow
-from numscript.ledger.pages import write_cursor
 from numscript.service import listing as lists
 from numscript.service import records
 from numscript.service.calls import Call, Reply, replayed
 from numscript.service.problems import invalid, not_found
 from numscript.service.requests import Writes, do
-
-INSTANT = timedelta(microseconds=1)
 
 
 def list_accounts(call: Call) -> Reply:
@@ -104,10 +100,8 @@ def aggregate_balances(call: Call) -> Reply:
 def list_volumes(call: Call) -> Reply:
     """List what accounts received and gave, also within a time, also by groups."""
     ledger = call.ledger()
-    if call.text("cursor") is not None:
-        listing = lists.read_listing(call, "volumes", "account", descending=False)
-    else:
-        listing = lists.read_listing(call, "volumes", "account", descending=False)
+    listing = lists.read_listing(call, "volumes", "account", descending=False)
+    if call.text("cursor") is None:
         listing.pit = call.instant("endTime", "pit")
         listing.start = call.instant("startTime", "oot")
         listing.by_insertion = call.flag("insertionDate")
@@ -125,59 +119,4 @@ def volumes_page(
     def show(rows: Sequence[VolumeRow]) -> list[records.AccountVolume]:
         return [call.writer.volume_row(row) for row in rows]
 
-    if listing.start is None:
-        return lists.read_page(ledger, listing, show)
-    rows, more = since(ledger, listing)
-    if listing.back:
-        rows.reverse()
-        return lists.page_of(listing, rows, show(rows), before=more, after=True)
-    before = listing.after is not None
-    return lists.page_of(listing, rows, show(rows), before=before, after=more)
-
-
-def since(ledger: Ledger, listing: lists.Listing) -> tuple[list[VolumeRow], bool]:
-    """A page of what moved since the start, and whether there is more of it.
-
-    It is what was moved by the end less what was moved before the start.
-    """
-    assert listing.start is not None
-    wanted = listing.size
-    found: list[VolumeRow] = []
-    descending = listing.descending is not listing.back
-    after = listing.after
-    while True:
-        part = lists.Listing(**{**_fields(listing), "after": after, "size": max(wanted, 100)})
-        page = part.read(ledger)
-        earlier = _before_start(ledger, listing, page.items)
-        for row in page.items:
-            input_, output = earlier.get((row.account, row.asset, row.color), (0, 0))
-            if row.input != input_ or row.output != output:
-                found.append(row._replace(input=row.input - input_, output=row.output - output))
-        if len(found) > wanted:
-            return found[:wanted], True
-        if not page.has_more:
-            return found, False
-        after = write_cursor(page.items[-1], "volumes", listing.order, descending)
-
-
-def _fields(listing: lists.Listing) -> dict[str, Any]:
-    return {name: getattr(listing, name) for name in listing.__struct_fields__}
-
-
-def _before_start(
-    ledger: Ledger, listing: lists.Listing, rows: Sequence[VolumeRow]
-) -> dict[tuple[str, str, str], tuple[int, int]]:
-    """What the accounts or groups of rows had moved before the start."""
-    assert listing.start is not None
-    given: dict[str, Any] = {
-        "pit": listing.start - INSTANT, "by_insertion": listing.by_insertion,
-        "group": listing.group,
-    }  # fmt: skip
-    if listing.group:
-        earlier = lists.every(ledger.volumes, listing.filter, **given)
-    else:
-        earlier = []
-        for part in lists.parts_of(sorted({row.account for row in rows})):
-            match: dict[str, Any] = {"$in": {"account": part}}
-            earlier += lists.every(ledger.volumes, match, **given)
-    return {(row.account, row.asset, row.color): (row.input, row.output) for row in earlier}
+    return lists.read_page(ledger, listing, show)
