@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -241,7 +243,7 @@ def show_host(host: str) -> str:
 
 def default_file() -> Path:
     """The file of the books where nothing is said, in the user's data directory."""
-    folder = Path(click.get_app_dir("numscript"))
+    folder = data_folder()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as problem:
@@ -250,3 +252,13 @@ def default_file() -> Path:
             f"the folder {folder} cannot be made: {reason}; say where with --storage"
         ) from None
     return folder / "books.db"
+
+
+def data_folder() -> Path:
+    """Where a program keeps what its user makes with it, by the custom of the system."""
+    given = os.environ.get("XDG_DATA_HOME")
+    if given and Path(given).is_absolute():
+        return Path(given) / "numscript"
+    if sys.platform.startswith(("win", "darwin")):
+        return Path(click.get_app_dir("numscript"))
+    return Path.home() / ".local" / "share" / "numscript"

@@ -60,6 +60,8 @@ def serve(settings: Settings, listener: socket.socket) -> None:
         "access_log": False,
         "server_header": False,
         "date_header": True,
+        # Anybody could say to come from elsewhere.
+        "proxy_headers": False,
         "timeout_graceful_shutdown": GRACE,
         "timeout_keep_alive": 30,
         "backlog": 2048,
