@@ -31,10 +31,14 @@ class Waiting:
 
     A request that could not even be prepared stands for itself by its error.
 
-    atomic: one that fails undoes the others; go_on: the others are done all the same.
+    atomic: one that fails undoes the others; go_on: the others are done all the same. lines: the
+    end of the log after each that was done, by its place.
     """
 
-    __slots__ = ("atomic", "done", "error", "go_on", "leads", "requests", "results", "wake")
+    __slots__ = (
+        *("atomic", "done", "error", "go_on", "leads", "lines"),
+        *("requests", "results", "wake"),
+    )
 
     def __init__(
         self,
@@ -47,6 +51,7 @@ class Waiting:
         self.atomic = atomic
         self.go_on = go_on
         self.results: list[Any] = []
+        self.lines: dict[int, int] = {}
         self.error: BaseException | None = None
         self.done = False
         self.leads = False
@@ -57,6 +62,7 @@ class Waiting:
         mark = books.mark()
         results: list[Any] = []
         self.results = results
+        lines = self.lines = {}
         failed = -1
         for at, request in enumerate(self.requests):
             if failed >= 0 and not self.go_on:
@@ -66,6 +72,7 @@ class Waiting:
                 if isinstance(request, NumscriptError):
                     raise request
                 results.append(books.decide(request))
+                lines[at] = books.head.log
             except NumscriptError as error:
                 if books.problem is not None:
                     raise

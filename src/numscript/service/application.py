@@ -45,7 +45,7 @@ EXPOSED = ("Count", "Idempotency-Hit", "X-Request-Id", "Retry-After")
 
 def all_routes() -> tuple[Route, ...]:
     """Every route, those asked most first: the first that fits is taken."""
-    routes = (*OPERATIONS, *v2.ROUTES, *v1.ROUTES)
+    routes = (*v2.ROUTES, *v1.ROUTES, *OPERATIONS)
     return (*routes, *document_routes(routes))
 
 

@@ -81,10 +81,16 @@ class Metrics:
             registry=self.registry,
         )  # fmt: skip
 
+        self.known: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+
     def count(self, route: str, status: int, seconds: float) -> None:
         """Count a call."""
-        self.calls.labels(route, str(status)).inc()
-        self.seconds.labels(route).observe(seconds)
+        found = self.known.get((route, status))
+        if found is None:
+            found = self.calls.labels(route, str(status)), self.seconds.labels(route)
+            self.known[route, status] = found
+        found[0].inc()
+        found[1].observe(seconds)
 
     def text(self) -> bytes:
         """All of it, in the text form of Prometheus."""

@@ -39,12 +39,13 @@ def create_bulk(call: Call) -> Reply:
     writes = Writes(call.state, ledger, call.text("schemaVersion"))
     requests, wrong = prepare(writes, elements)
     results = ledger.bulk(requests, atomic=atomic, continue_on_failure=go_on and not atomic)
-    numbers = log_numbers(ledger, results)
+    earlier = replayed_lines(ledger, elements, results)
     outcomes = []
     failed: Problem | None = None
     for at, (element, result) in enumerate(zip(elements, results, strict=True)):
         if result.error is None:
-            outcomes.append(done(call, element, result, numbers.get(at, 0)))
+            line = result.line or earlier.get(element.ik or "", 0)
+            outcomes.append(done(call, element, result, line))
             continue
         # An element that was never reached has that error, not the one that it would have had.
         problem = wrong.get(at) if result.error.kind.code == "NUM508" else None
@@ -78,31 +79,27 @@ def prepare(
     return requests, wrong
 
 
-def done(call: Call, element: BulkElement, result: BulkResult, number: int) -> BulkOutcome:
+def done(call: Call, element: BulkElement, result: BulkResult, line: int) -> BulkOutcome:
     """What came of an element that was done."""
-    if result.log is not None:
-        return BulkOutcome(ACTIONS[type(element)], result.log.id)
-    assert result.transaction is not None
+    if result.transaction is None:
+        return BulkOutcome(ACTIONS[type(element)], line)
     shown = call.writer.transaction(result.transaction, volumes=True)
-    return BulkOutcome(ACTIONS[type(element)], number, shown)
+    return BulkOutcome(ACTIONS[type(element)], line, shown)
 
 
-def log_numbers(ledger: Ledger, results: Sequence[BulkResult]) -> dict[int, int]:
-    """The ids of the lines of the log that tell of new transactions, by the place of the result."""
-    made = [result.transaction for result in results if result.transaction is not None]
-    if not made:
-        return {}
-    found: dict[int, int] = {}
-    dates = sorted({row.inserted_at for row in made})
-    match = {"$or": [{"$match": {"date": date}} for date in dates[: lists.MOST_OF_ONE]]}
-    for log in lists.every(ledger.logs, match):
-        id_ = re.search(r'"transaction":{"id":(\d+)', log.data)
-        if id_ is not None:
-            found[int(id_[1])] = log.id
+def replayed_lines(
+    ledger: Ledger, elements: Sequence[BulkElement], results: Sequence[BulkResult]
+) -> dict[str, int]:
+    """The lines of the log that elements wrote before this bulk, by their idempotency keys."""
+    keys = [
+        element.ik
+        for element, result in zip(elements, results, strict=True)
+        if element.ik and result.transaction is not None and result.transaction.replayed
+    ]
     return {
-        at: found[result.transaction.id]
-        for at, result in enumerate(results)
-        if result.transaction is not None and result.transaction.id in found
+        str(log.idempotency_key): log.id
+        for part in lists.parts_of(keys)
+        for log in lists.every(ledger.logs, {"$in": {"idempotency_key": part}})
     }
 
 
