@@ -110,6 +110,8 @@ def test_without_a_token_only_health_and_the_document_answer(api: Api) -> None:
         ("european", "GET", "/v2/us-1", 403),
         ("european", "POST", "/v2/us-1/transactions", 403),
         ("european", "GET", "/us-1/accounts", 403),
+        ("reader", "GET", "/made-by-nobody/accounts", 404),
+        ("admin", "GET", "/made-by-admin/accounts", 200),
         ("european", "POST", "/api/ledger/v2/us-1/transactions", 403),
         ("european", "GET", "/v2/_numscript/accounts", 403),
         ("admin", "GET", "/v2/_numscript/accounts", 404),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -155,9 +156,13 @@ def test_two_processes_keep_one_order_on_postgres(tmp_path: Path, postgres_url: 
         httpx.post(f"{url}/v2/main")
         load = Load(url, callers=12)
         assert load.enough.wait(60)
+        metrics = httpx.get(f"{url}/metrics").text
         process.send_signal(signal.SIGTERM)
         process.wait(60)
         load.join()
+    counted = re.search(r'requests_total{route="createTransaction",status="200"} (\d+)', metrics)
+    assert counted is not None
+    assert int(counted[1]) >= 200 - len(load.threads)
     opened = open_storage(postgres_url)
     ledger = Ledger(opened, "main")
     rows = ledger.transactions(limit=10_000, descending=False).items

@@ -243,10 +243,13 @@ class Called:
         parts: list[bytes] = []
         length = 0
         file: IO[bytes] | None = None
+        # A stream may take any time as long as something comes.
+        wait = settings.timeout if self.route.stream else None
         if self.route.stream:
             file = tempfile.SpooledTemporaryFile(MEMORY)  # noqa: SIM115 - closed with the call
         while True:
-            message = await receive()
+            async with asyncio.timeout(wait):
+                message = await receive()
             if message["type"] == "http.disconnect":
                 raise Problem(400, "VALIDATION", "the caller left before the body was whole")
             part = message.get("body", b"")

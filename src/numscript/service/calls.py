@@ -91,8 +91,13 @@ class Call:
         self.writer = Writer(bigints_as_text=asked in BIGINTS)
 
     def ledger(self, *, create: bool = False) -> Ledger:
-        """The ledger that the path names. Raises LedgerError (UnknownLedger)."""
-        return self.state.ledgers.open(self.path["ledger"], create=create)
+        """The ledger that the path names. Raises LedgerError (UnknownLedger).
+
+        create: whether it is created if it does not exist, and the caller may write to it.
+        """
+        name = self.path["ledger"]
+        may = create and self.caller.may("ledger:write", name)
+        return self.state.ledgers.open(name, create=may)
 
     # --- query ---
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from starlette.types import ASGIApp
 
 from numscript.service.application import create_application
 from numscript.service.settings import Settings
-from numscript.service.telemetry import start_logging
+from numscript.service.telemetry import SHARED, start_logging
 
 HANDED_ON = "NUMSCRIPT_SERVE_SETTINGS"
 """The variable by which the workers get the settings of the process that started them."""
@@ -76,9 +77,16 @@ def serve(settings: Settings, listener: socket.socket) -> None:
         if not server.started:
             raise SystemExit(3)
         return
+    start_logging(as_json=settings.json_logs)
+    with tempfile.TemporaryDirectory(prefix="numscript-metrics-") as folder:
+        os.environ[SHARED] = folder
+        serve_by_workers(settings, listener, options)
+
+
+def serve_by_workers(settings: Settings, listener: socket.socket, options: dict[str, Any]) -> None:
+    """Have several processes answer calls until SIGTERM or SIGINT."""
     from uvicorn.supervisors import Multiprocess
 
-    start_logging(as_json=settings.json_logs)
     os.environ[HANDED_ON] = msgspec.json.encode(settings._asdict()).decode()
     config = uvicorn.Config(
         f"{__name__}:worker_application", factory=True, workers=settings.workers, **options

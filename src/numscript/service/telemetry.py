@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +15,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 LOG = logging.getLogger("numscript.service")
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable that names the folder in which several workers keep their counts."""
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
@@ -74,8 +78,9 @@ class Metrics:
             buckets=BUCKETS, registry=self.registry,
         )  # fmt: skip
         self.under_way = Gauge(
-            "numscript_requests_under_way", "Requests being worked on.", registry=self.registry
-        )
+            "numscript_requests_under_way", "Requests being worked on.", registry=self.registry,
+            multiprocess_mode="livesum",
+        )  # fmt: skip
         self.refused = Counter(
             "numscript_requests_refused", "Requests refused before any work.", ("reason",),
             registry=self.registry,
@@ -93,8 +98,12 @@ class Metrics:
         found[1].observe(seconds)
 
     def text(self) -> bytes:
-        """All of it, in the text form of Prometheus."""
-        return generate_latest(self.registry)
+        """All of it, in the text form of Prometheus; of all workers together."""
+        registry = self.registry
+        if SHARED in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # it has no types
+        return generate_latest(registry)
 
 
 class Traces:
