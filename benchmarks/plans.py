@@ -14,7 +14,6 @@ import psycopg
 
 from benchmarks.business import CUSTOMERS, PACE, START
 from numscript.ledger import Ledger
-from numscript.storage import queries
 from numscript.storage.postgres import READING, PostgresSession
 
 FILLED = (
@@ -101,11 +100,9 @@ def _overheard() -> Iterator[list[tuple[str, tuple[object, ...]]]]:
     heard: list[tuple[str, tuple[object, ...]]] = []
     ask = PostgresSession._ask
 
-    def overhear(
-        session: PostgresSession, statement: queries.Statement, *more: object
-    ) -> list[Any]:
-        heard.append((statement.text.replace("?", "%s"), (*statement.values, *more)))
-        return ask(session, statement, *more)
+    def overhear(session: PostgresSession, text: str, values: Sequence[object]) -> Sequence[Any]:
+        heard.append((text.replace("?", "%s"), tuple(values)))
+        return ask(session, text, values)
 
     PostgresSession._ask = overhear  # type: ignore[method-assign,assignment]  # for a while
     try:

@@ -48,9 +48,14 @@ def write(name: str, give: Callable[[str], str]) -> None:
 def main() -> None:
     """Write all golden files."""
     from tests.bytecode.test_compiler import disassembled
+    from tests.syntax.test_formatter import formatted
     from tests.syntax.test_parser import errors_of
 
-    for name, give in (("code.txt", disassembled), ("syntax-errors.txt", errors_of)):
+    for name, give in (
+        ("code.txt", disassembled),
+        ("formatted.txt", formatted),
+        ("syntax-errors.txt", errors_of),
+    ):
         write(name, give)
         sys.stdout.write(f"wrote tests/golden/{name}\n")
 

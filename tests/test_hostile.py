@@ -346,3 +346,13 @@ ODD = ("\ud800", 'set_tx_meta("a", "\ud800")', "send [USD/2 1] (\0", "\ufeff\ufe
 @pytest.mark.parametrize("text", ODD, ids=name)
 def test_odd_characters(text: str) -> None:
     assert outcome(text) in ("ok", "NUM102", "NUM101", "NUM103")
+
+
+def test_a_long_bad_value_is_not_repeated_whole_in_its_message() -> None:
+    program = numscript.compile('vars { number $n }\nset_tx_meta("n", $n)')
+    with pytest.raises(numscript.ExecutionError) as caught:
+        program.run({"n": "x" * 1_000_000})
+    [diagnostic] = caught.value.diagnostics
+    assert len(diagnostic.message) < 1_000
+    assert "(1,000,000 characters)" in diagnostic.message
+    assert diagnostic.kind.fields["text"] == "x" * 1_000_000

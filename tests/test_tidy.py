@@ -25,12 +25,13 @@ from tests.material import ROOT
 SRC = ROOT / "src" / "numscript"
 GRAMMAR_FOLDER = ROOT / "grammar"
 
-GROUND = ("script", "prelude", "diagnostics", "errors", "values")
+GROUND = ("collector", "script", "prelude", "diagnostics", "errors", "values")
 FRONT = (*GROUND, "syntax", "analysis")
 CORE = (*FRONT, "bytecode", "runtime")
 KEPT = ("runtime.result", "runtime.store")
 """What of a run a storage and a ledger know: postings, and what a script may read."""
 IMPORTS: dict[str, tuple[str, ...]] = {
+    "collector": (),
     "script": (),
     "prelude": (),
     "diagnostics": ("script",),

@@ -28,6 +28,10 @@ class Severity(IntEnum):
         return self.name.lower()
 
 
+LONGEST_SHOWN = 200
+"""How many characters of a long value a message repeats."""
+
+
 class Kind:
     """One kind of error or warning. Each kind is a subclass in `numscript.errors`.
 
@@ -63,12 +67,21 @@ class Kind:
     @property
     def message(self) -> str:
         """The kind in one sentence."""
-        return type(self).text.format_map(self.__dict__)
+        return type(self).text.format_map(self._shown())
 
     @property
     def hint(self) -> str:
         """What to do about it, or nothing."""
-        return self.hint_text.format_map(self.__dict__)
+        return self.hint_text.format_map(self._shown())
+
+    def _shown(self) -> dict[str, object]:
+        """The fields as a sentence can hold them: long text is cut, and says so."""
+        return {
+            name: f"{value[:LONGEST_SHOWN]}... ({len(value):,} characters)"
+            if isinstance(value, str) and len(value) > 2 * LONGEST_SHOWN
+            else value
+            for name, value in self.__dict__.items()
+        }
 
     @property
     def refuses(self) -> bool:

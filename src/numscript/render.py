@@ -467,9 +467,9 @@ def _instructions(program: Program, code: Code) -> list[dict[str, object]]:
     from numscript.bytecode.opcodes import BY_BYTE
 
     rows: list[dict[str, object]] = []
-    for (byte, *operands), span in zip(code.instructions, code.spans, strict=True):
+    for at, (byte, *operands) in enumerate(code.instructions):
         row = BY_BYTE[byte]
-        line, column = program.script.position(span.start)
+        line, column = program.script.position(code.span(at).start)
         rows.append(
             {
                 "op": row.name,

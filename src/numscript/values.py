@@ -85,13 +85,9 @@ def sum_text(portion: Portion) -> str:
 Value: TypeAlias = str | int | Monetary | Portion
 """A value at run time: accounts, assets and strings are text; what a value is, its type tells."""
 
-ACCOUNT_SEGMENT = r"[a-zA-Z0-9_-]+"
-is_account = re.compile(rf"{ACCOUNT_SEGMENT}(?::{ACCOUNT_SEGMENT})*").fullmatch
+is_account = re.compile(r"[a-zA-Z0-9_-]++(?::[a-zA-Z0-9_-]++)*+").fullmatch
 is_asset = re.compile(r"[A-Z][A-Z0-9]{0,16}(?:_[A-Z]{1,16})?(?:/[0-9]{1,6})?").fullmatch
 is_color = re.compile(r"[A-Z]*").fullmatch
-_is_monetary = re.compile(
-    r"([A-Z][A-Z0-9]{0,16}(?:_[A-Z]{1,16})?(?:/[0-9]{1,6})?) ([+-]?[0-9]+)"
-).fullmatch
 _is_number = re.compile(r"[+-]?[0-9]+").fullmatch
 _is_percentage = re.compile(r"([0-9]+)(?:\.([0-9]+))?%").fullmatch
 _is_fraction = re.compile(r"([0-9]+)[ \t\n\f\r]?/[ \t\n\f\r]?([0-9]+)").fullmatch
@@ -131,6 +127,8 @@ def read_number(value: object) -> int:
 
 def read_account(value: object) -> str:
     """An account from its address without the `@`."""
+    if type(value) is str and is_account(value) is not None:
+        return value
     if not isinstance(value, str):
         raise _wrong(Type.ACCOUNT, value)
     if is_account(value) is None:
@@ -171,11 +169,9 @@ def read_portion(value: object) -> Portion:
 def read_monetary(value: object) -> Monetary:
     """A monetary from `USD/2 100` (one space), `{"asset": ..., "amount": ...}` or a Monetary."""
     if isinstance(value, str):
-        match = _is_monetary(value)
-        if match is not None and len(value) < MAX_DIGITS:
-            asset, amount = match.groups()
-            return _new_monetary(Monetary, (asset, int(amount)))
         asset, space, amount = value.partition(" ")
+        if amount.isdecimal() and amount.isascii() and len(value) < MAX_DIGITS and _named(asset):
+            return _new_monetary(Monetary, (asset, int(amount)))
         if not space or " " in amount:
             raise Failure(errors.InvalidMonetary(text=value))
         # The reference finds fault with the amount first.
@@ -192,6 +188,12 @@ def read_monetary(value: object) -> Monetary:
 
 
 _new_monetary = tuple.__new__
+
+
+@lru_cache(maxsize=256)
+def _named(asset: str) -> bool:
+    """Whether it is the name of an asset. A program meets few assets, and these again and again."""
+    return is_asset(asset) is not None
 
 
 READERS: dict[str, Callable[[object], Value]] = {

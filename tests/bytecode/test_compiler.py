@@ -34,8 +34,8 @@ def test_every_instruction_has_its_place_in_the_script() -> None:
         except numscript.NumscriptError:
             continue
         for code in (program.bind_code, program.needs_code, *program.probes, program.main):
-            assert len(code.spans) == len(code.instructions)
-            for span in code.spans:
+            assert len(code.places) == 2 * len(code.instructions)
+            for span in map(code.span, range(len(code.instructions))):
                 assert 0 <= span.start < span.end <= len(text)
 
 

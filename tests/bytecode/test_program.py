@@ -195,10 +195,10 @@ def test_a_program_with_other_instructions_is_refused_or_ends(data: st.DataObjec
     program = data.draw(st.sampled_from(some_programs()))
     piece = data.draw(st.sampled_from(["bind_code", "needs_code", "main"]))
     code: Code = getattr(program, piece)
-    instructions, spans = list(code.instructions), list(code.spans)
+    instructions, places = list(code.instructions), list(code.places)
     for _ in range(data.draw(st.integers(1, 3))):
-        change(data, instructions, spans, program.slot_count)
-    changed = rebuilt(program, piece, Code(tuple(instructions), tuple(spans)))
+        change(data, instructions, places, program.slot_count)
+    changed = rebuilt(program, piece, Code(tuple(instructions), tuple(places)))
     try:
         verify(changed)
     except ValueError:
@@ -209,7 +209,7 @@ def test_a_program_with_other_instructions_is_refused_or_ends(data: st.DataObjec
 def change(
     data: st.DataObject,
     instructions: list[Instruction],
-    spans: list[numscript.Span],
+    places: list[int],
     slots: int,
 ) -> None:
     """Change, take away, add or exchange an instruction."""
@@ -219,11 +219,11 @@ def change(
     if what == "add" or not instructions:
         at = data.draw(st.integers(0, len(instructions)))
         instructions.insert(at, (data.draw(byte), data.draw(operand), data.draw(operand)))
-        spans.insert(at, numscript.Span(0, 1))
+        places[2 * at : 2 * at] = (0, 1)
         return
     at = data.draw(st.integers(0, len(instructions) - 1))
     if what == "take":
-        del instructions[at], spans[at]
+        del instructions[at], places[2 * at : 2 * at + 2]
     elif what == "swap":
         other = data.draw(st.integers(0, len(instructions) - 1))
         instructions[at], instructions[other] = instructions[other], instructions[at]
@@ -266,7 +266,7 @@ REFUSED: list[tuple[str, list[Instruction], str]] = [
 )
 def test_what_the_verifier_refuses(instructions: list[Instruction], reason: str) -> None:
     program = numscript.compile("print 1", tuple(FEATURES))
-    code = Code(tuple(instructions), tuple(numscript.Span(0, 1) for _ in instructions))
+    code = Code(tuple(instructions), (0, 1) * len(instructions))
     with pytest.raises(ValueError, match=reason):
         verify(rebuilt(program, "main", code))
 

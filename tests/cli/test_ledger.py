@@ -92,6 +92,15 @@ def test_a_script_is_committed_and_its_transaction_shown(opened: Call) -> None:
     )
 
 
+def test_what_a_committed_script_prints_is_shown(opened: Call, folder: Path) -> None:
+    text = (folder / "sale.num").read_text("utf-8")
+    (folder / "loud.num").write_text(f'{text}\nprint "sold"\n', "utf-8")
+    loud = ("loud.num", "--var", "price=USD/2 500", *BOOKS)
+    for command in (("run",), ("ledger", "run")):
+        assert opened(*command, *loud).stdout.startswith("Printed\nsold\n\nTransaction  ")
+        assert tree_of(opened(*command, *loud, "-o", "json"))["printed"] == ["sold"]
+
+
 def test_a_committed_transaction_is_one_document_for_a_machine(opened: Call) -> None:
     when = "2026-01-31T12:00:00+02:00"
     sale = ("run", "sale.num", "--var", "price=USD/2 500", *BOOKS, "-o", "json")

@@ -70,8 +70,8 @@ def test_what_reads_leaves_the_file_of_another_program_alone(call: Call, folder:
     done = call("ledger", "stats", "--storage", "sqlite:///other.db")
     assert done.exit_code == 2
     assert done.stderr == (
-        "error NUM601: `sqlite:///other.db` cannot be opened: the file has no books of this "
-        "version; `numscript ledger init` makes them\n"
+        "error NUM609: `sqlite:///other.db` has no books of this version\n"
+        "  = hint: `numscript ledger init` makes them\n"
     )
     assert (folder / "other.db").read_bytes() == before
 

@@ -166,6 +166,31 @@ def test_a_dry_run_leaves_no_trace(ledger: Ledger) -> None:
     assert ledger.run(SALE, reference="r", idempotency_key="k").id == 2
 
 
+def test_what_a_script_prints_is_given_to_its_caller(ledger: Ledger) -> None:
+    script = f'print "one"\nprint [USD/2 7]\n{SALE}'
+    done = ledger.run(script, idempotency_key="k")
+    assert done.printed == ("one", "USD/2 7")
+    assert done.to_dict()["printed"] == ["one", "USD/2 7"]
+    assert ledger.run(script, dry_run=True).printed == done.printed
+    (result,) = ledger.bulk([Run(script)])
+    assert result.transaction is not None
+    assert result.transaction.printed == done.printed
+    # It is not part of the books.
+    assert ledger.run(script, idempotency_key="k").printed == ()
+    assert ledger.transaction(1).printed == ()
+    assert ledger.verify() == []
+
+
+def test_an_account_never_seen_has_no_dates(ledger: Ledger) -> None:
+    account = ledger.account("nobody")
+    assert (account.first_usage, account.inserted_at, account.updated_at) == (None, None, None)
+
+
+def test_a_reserved_name_is_told_as_such(storage: Storage) -> None:
+    kind = refused(errors.InvalidRequest, lambda: Ledger(storage, "_info"))
+    assert kind.fields == {"part": "ledger name", "reason": "`_info` is reserved"}
+
+
 def test_a_transaction_is_reverted_once(ledger: Ledger) -> None:
     ledger.post([world(), Posting("alice", "bob", 40, "USD/2")], timestamp="2025-05-05T00:00:00Z")
     back = ledger.revert(1, at_effective_date=True, metadata={"why": "error"})
@@ -177,6 +202,9 @@ def test_a_transaction_is_reverted_once(ledger: Ledger) -> None:
     assert back.timestamp == datetime(2025, 5, 5, tzinfo=UTC)
     first = ledger.transaction(1)
     assert (first.reverted, first.reverted_by, first.reverted_at) == (True, 2, back.inserted_at)
+    assert first.to_dict()["revertedBy"] == 2
+    assert back.to_dict()["reverts"] == 1
+    assert not {"reverts", "revertedBy", "printed"} & set(ledger.run(SALE, dry_run=True).to_dict())
     assert refused(errors.AlreadyReverted, lambda: ledger.revert(1)).fields == {"id": 1, "by": 2}
     assert refused(errors.UnknownTransaction, lambda: ledger.revert(9)).fields["id"] == 9
     again = ledger.revert(2)

@@ -55,7 +55,7 @@ print "{0}"
 """
 VARIABLES = {"seller": "sellers:7", "count": "5", "price": "USD/2 900", "fee": "2.5%"}
 OWN_NAME = re.compile(
-    r"given|store|program|spans|failure|span|p|x|run|b|m|f|j|out|tx|am|printed|done|"
+    r"given|store|program|place|failure|span|p|x|run|b|m|f|j|out|tx|am|printed|done|"
     r"KeyError|len|str|tuple|[a-z]\d+[an]?|[a-z]_\d+[adn]?|m[fj]\d+"
 )
 

@@ -56,11 +56,11 @@ class Piece:
 
     def __init__(self) -> None:
         self.instructions: list[Instruction] = []
-        self.spans: list[Span] = []
+        self.places: list[int] = []
 
     def code(self) -> Code:
         """The finished code."""
-        return Code(tuple(self.instructions), tuple(self.spans))
+        return Code(tuple(self.instructions), tuple(self.places))
 
 
 class Label:
@@ -78,7 +78,7 @@ class Assembler:
         self.supplied: list[Variable] = []
         self.slots: list[str] = []
         self.failures: dict[Kind, int] = {}
-        self.balances: dict[BalanceRow, None] = {}
+        self.balances: dict[tuple[int, int, int, bool, int], None] = {}
         self.metadata: dict[MetadataRow, None] = {}
         self.bind, self.needs, self.main = Piece(), Piece(), Piece()
         self.probes: list[Piece] = []
@@ -95,13 +95,13 @@ class Assembler:
             failures=tuple(self.failures),
             balances=tuple(
                 BalanceRow(
-                    _place(row.account, base),
-                    _place(row.asset, base) if row.asset >= 0 else ~_place(~row.asset, base),
-                    _place(row.color, base),
-                    row.scales,
-                    row.probe,
+                    _place(account, base),
+                    _place(asset, base) if asset >= 0 else ~_place(~asset, base),
+                    _place(color, base),
+                    scales,
+                    probe,
                 )
-                for row in self.balances
+                for account, asset, color, scales, probe in self.balances
             ),
             metadata=tuple(
                 MetadataRow(_place(row.account, base), _place(row.key, base))
@@ -116,7 +116,7 @@ class Assembler:
     def emit(self, op: Op, node: Placed, first: int = 0, second: int = 0) -> None:
         """Add an instruction."""
         self.piece.instructions.append((int(op), first, second))
-        self.piece.spans.append(Span(node.start, node.end))
+        self.piece.places += (node.start, node.end)
 
     def emit_jump(self, op: Op, node: Placed, label: Label) -> None:
         """Add a jump to a place that comes later."""
@@ -161,7 +161,7 @@ class Assembler:
     ) -> None:
         """Have a balance read beforehand; that of @world never is."""
         if account != self.constants.get(THE_WORLD):
-            self.balances[BalanceRow(account, asset, color, scales, probe)] = None
+            self.balances[account, asset, color, scales, probe] = None
 
 
 def _place(slot: int, base: tuple[int, int]) -> int:
@@ -180,7 +180,7 @@ def _placed(piece: Piece, base: tuple[int, int]) -> Code:
             for instruction in piece.instructions
             for byte, first, second in (instruction,)
         ),
-        tuple(piece.spans),
+        tuple(piece.places),
     )
 
 

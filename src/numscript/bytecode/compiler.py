@@ -26,6 +26,7 @@ from numscript.bytecode.program import (
     MetadataRow,
     Program,
 )
+from numscript.collector import without_collector
 from numscript.diagnostics import CheckError, ParseError
 from numscript.prelude import BUILTINS, Type
 from numscript.syntax import nodes
@@ -53,6 +54,7 @@ _CALLS = {
 }
 
 
+@without_collector
 def compile_program(checked: CheckedProgram, into: type[P]) -> P:
     """The program of a checked script, as an instance of `into`.
 

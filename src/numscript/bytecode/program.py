@@ -82,10 +82,18 @@ class MetadataRow(NamedTuple):
 
 
 class Code(NamedTuple):
-    """Instructions, and the place in the script of each."""
+    """Instructions, and the place in the script of each: `places` has its start, then its end.
+
+    Plain numbers, because a record for each would cost more to make, and to keep for Python's
+    garbage collector, than all else about an instruction.
+    """
 
     instructions: tuple[Instruction, ...]
-    spans: tuple[Span, ...]
+    places: tuple[int, ...]
+
+    def span(self, at: int) -> Span:
+        """The place in the script of an instruction."""
+        return Span(self.places[2 * at], self.places[2 * at + 1])
 
 
 NO_CODE = Code((), ())
@@ -204,7 +212,7 @@ class Program:
             script=Script(_text(text), _text(name)),
             constants=tuple(_constant(*pair) for pair in tree["constants"]),
             supplied=tuple(
-                Variable(_text(name), _text(kind), _span(start, end))
+                Variable(_text(name), _text(kind), Span(_whole(start), _whole(end)))
                 for name, kind, start, end in tree["supplied"]
             ),
             slots=tuple(_text(kind) for kind in tree["slots"]),
@@ -249,9 +257,7 @@ class Program:
             if not code.instructions:
                 continue
             lines.append(f"{title}:")
-            for number, ((byte, *numbers), span) in enumerate(
-                zip(code.instructions, code.spans, strict=True)
-            ):
+            for number, (byte, *numbers) in enumerate(code.instructions):
                 picture = BY_BYTE[byte]
                 operands = [
                     self._show(kind, operand)
@@ -259,7 +265,7 @@ class Program:
                 ]
                 words = f"{number:5}  {picture.name:<18} {'  '.join(operands)}".rstrip()
                 if spans:
-                    line, column = self.script.position(span.start)
+                    line, column = self.script.position(code.span(number).start)
                     words = f"{words:<64} ; {line + 1}:{column + 1}"
                 lines.append(words)
         for row in self.balances:
@@ -342,7 +348,7 @@ def _flat(code: Code) -> list[list[int]]:
         for instruction in code.instructions
         for number in instruction[: 1 + _OPERANDS[instruction[0]]]
     ]
-    return [numbers, [offset for span in code.spans for offset in span]]
+    return [numbers, list(code.places)]
 
 
 def _code(pair: Iterable[Any]) -> Code:
@@ -362,8 +368,7 @@ def _code(pair: Iterable[Any]) -> Code:
         at += 1 + count
     if len(offsets) != 2 * len(instructions):
         raise ValueError("the spans do not fit the instructions")
-    places = zip(offsets[::2], offsets[1::2], strict=True)
-    return Code(tuple(instructions), tuple(_span(start, end) for start, end in places))
+    return Code(tuple(instructions), tuple(_whole(offset) for offset in offsets))
 
 
 def _constant(kind: str, value: Any) -> Constant:
@@ -392,10 +397,6 @@ def _failure(code: str, fields: Mapping[str, object]) -> Kind:
     if not kind.message + kind.hint:
         raise ValueError(f"{code} has no words")
     return kind
-
-
-def _span(start: Any, end: Any) -> Span:
-    return Span(_whole(start), _whole(end))
 
 
 def _whole(value: Any) -> int:

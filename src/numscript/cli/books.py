@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 VARIABLE = "NUMSCRIPT_STORAGE"
 MAIN = "main"
 SQLITE = "sqlite:///"
-READ_ONLY = ", and is read-only"
-"""What the storage says of a place that it may not make books in; nobody asked for that here."""
-EMPTY = "it has no books"
 
 
 class Access(Enum):
@@ -265,16 +262,13 @@ def _open_storage(url: str | None, access: Access) -> Storage:
         # What holds no books, or those of another version, is left as it is.
         return open_storage(url, read_only=True)
     except StorageError as error:
-        if not isinstance(error.kind, errors.CannotOpen):
-            raise
-        reason = error.kind.reason
-        if not reason.endswith(READ_ONLY):
-            raise
-        reason = reason.removesuffix(READ_ONLY)
-        if access is Access.TRY and reason == EMPTY:
-            return open_storage("memory:")
-        reason = f"{reason}; `numscript ledger init` makes them"
-        raise StorageError.of(errors.CannotOpen(url=shown_url(url), reason=reason)) from None
+        match error.kind:
+            case errors.NoBooks(version=0) if access is Access.TRY:
+                return open_storage("memory:")
+            case errors.NoBooks(version=version):
+                kind = errors.NoBooks(url=shown_url(url), version=version)
+                raise StorageError.of(kind) from None
+        raise
 
 
 def _open_ledger(storage: Storage, name: str, access: Access, output: str) -> Ledger:

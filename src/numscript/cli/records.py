@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from numscript.render import one_line, posting_table, style, table, titled
+from numscript.render import one_line, posting_table, style, table, titled, visible
 from numscript.runtime.store import BalanceKey
 from numscript.storage.protocol import (
     Account,
@@ -42,6 +42,9 @@ def transaction(done: Transaction, *, color: bool) -> str:
     wide = max(len(name) for name, _ in facts)
     lines = [f"{style(f'{name:{wide}}', 'bold', color=color)}  {text}" for name, text in facts]
     parts = ["\n".join(lines), posting_table(done.postings, color=color)]
+    if done.printed:
+        text = "\n".join(map(visible, done.printed))
+        parts.insert(0, titled("Printed", text, color=color))
     if done.metadata:
         rows = sorted(done.metadata.items())
         parts.append(titled("Metadata", table(("Key", "Value"), rows, color=color), color=color))
@@ -113,7 +116,8 @@ def accounts(found: Sequence[Account], *, color: bool) -> str:
             for (asset, shade), volume in sorted(row.volumes.items())
         ]
         texts = [f"{key}={value}" for key, value in sorted(row.metadata.items())]
-        rows.append((row.address, instant(row.first_usage), ", ".join(held), ", ".join(texts)))
+        first = "" if row.first_usage is None else instant(row.first_usage)
+        rows.append((row.address, first, ", ".join(held), ", ".join(texts)))
     return table(("Account", "First used", "Balances", "Metadata"), rows, color=color)
 
 
@@ -195,12 +199,15 @@ def account_dict(found: Account) -> dict[str, object]:
     for (asset, shade), volume in found.volumes.items():
         name = f"{asset} {shade}" if shade else asset
         volumes_of[name] = {**volume._asdict(), "balance": volume.balance}
+    dates = {
+        "firstUsage": found.first_usage,
+        "insertionDate": found.inserted_at,
+        "updatedAt": found.updated_at,
+    }
     return {
         "address": found.address,
         "metadata": dict(found.metadata),
-        "firstUsage": write_instant(found.first_usage),
-        "insertionDate": write_instant(found.inserted_at),
-        "updatedAt": write_instant(found.updated_at),
+        **{key: write_instant(date) for key, date in dates.items() if date is not None},
         "volumes": volumes_of,
     }
 

@@ -122,7 +122,9 @@ class Ledger:
         chance: Callable[[], float] = random.random,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        if not is_ledger_name(str(name)) or name in RESERVED:
+        if name in RESERVED:
+            raise invalid("ledger name", f"`{name}` is reserved")
+        if not is_ledger_name(str(name)):
             raise invalid("ledger name", f"`{name}` is not 1 to 63 of 0-9 A-Z a-z _ -")
         self.storage = storage
         self.name = name
@@ -160,6 +162,7 @@ class Ledger:
 
         script: text, or a compiled program. timestamp: when it takes effect, now if nothing is
         said; it may lie in the past or future. dry_run: give the transaction, commit nothing.
+        What the script prints is in `printed` of what comes back, and is kept nowhere.
         force: refused, since a script says itself what may be overdrawn. features: flags that are
         on besides those the script switches on itself.
         Raises ParseError, CheckError, ExecutionError, LedgerError, StorageError.
@@ -323,7 +326,7 @@ class Ledger:
     def account(
         self, address: str, *, pit: Instant | None = None, by_insertion: bool = False
     ) -> Account:
-        """An account with its metadata and volumes; an unused one has neither.
+        """An account with its metadata and volumes; one never seen has neither, and no dates.
 
         Raises LedgerError, StorageError.
         """
@@ -334,8 +337,7 @@ class Ledger:
             rows = session.select(query)
         if rows:
             return cast("Account", rows[0])
-        at = self._clock()
-        return Account(address, {}, at, at, at, {})
+        return Account(address, {}, None, None, None, {})
 
     def accounts(
         self,

@@ -50,6 +50,8 @@ class Problem(NamedTuple):
 class Shadow:
     """The ledger as its log has it so far: all of a session that replaying asks for."""
 
+    holds = True
+
     def __init__(self, session: Session) -> None:
         self.session = session
         self.head = Head(0, 0, "", None)

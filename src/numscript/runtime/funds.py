@@ -66,6 +66,29 @@ def give(
         postings.append(_new(Posting, (account, destination, size, asset, color)))
 
 
+def pour(
+    funds: list[Piece],
+    shares: tuple[tuple[int, str], ...],
+    asset: str,
+    postings: list[Posting],
+) -> None:
+    """Post several amounts from the front of the funds, each to its account."""
+    left = 0
+    account = color = ""
+    for amount, destination in shares:
+        while amount:
+            if not left:
+                if not funds:
+                    return
+                account, color, left = funds.pop()
+            size = amount if amount < left else left  # noqa: FURB136 - `min` takes twice as long
+            left -= size
+            amount -= size
+            postings.append(_new(Posting, (account, destination, size, asset, color)))
+    if left:
+        funds.append((account, color, left))
+
+
 def give_and_credit(
     funds: list[Piece],
     amount: int,

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from numscript.runtime.store import BalanceKey, Store
 
 
+MOST = 1 << MAX_BITS
+LEAST = -MOST
+"""Between these are the amounts that a store may give."""
+
+
 class Plan:
     """What the resolver works out of a program once, for all its runs.
 
@@ -192,7 +197,7 @@ class Reader:
             del self.balances[account, pattern, ""]
             self.done = {(account, pattern, "")} | (self.done or set())
             for key, amount in answer.items():
-                if key[0] == account and is_scale(key[1], pattern[:-2]):
+                if key[0] == account and not key[2] and is_scale(key[1], pattern[:-2]):
                     if type(amount) is not int or amount.bit_length() > MAX_BITS:
                         raise Failure(errors.BalanceQueryFailed(reason=refusal(key, amount)))
                     self.balances.setdefault(key, amount)
@@ -216,14 +221,30 @@ def fetch_balances(
     """Ask a store for balances and take them over, zero for what it leaves out."""
     try:
         answer = store.get_balances(query)
+        get = answer.get
         for key in query:
-            amount = answer.get(key, 0)
-            if type(amount) is not int or amount.bit_length() > MAX_BITS:
+            amount = get(key, 0)
+            if type(amount) is not int or not LEAST < amount < MOST:
                 raise TypeError(refusal(key, amount))
             balances[key] = amount
     except Exception as problem:
         raise Failure(errors.BalanceQueryFailed(reason=_reason(problem))) from problem
     return answer
+
+
+def fetch_amounts(store: Store, query: tuple[BalanceKey, ...]) -> list[int]:
+    """The amounts of balances, in the order they are asked for, zero for what is left out."""
+    amounts = []
+    try:
+        get = store.get_balances(query).get
+        for key in query:
+            amount = get(key, 0)
+            if type(amount) is not int or not LEAST < amount < MOST:
+                raise TypeError(refusal(key, amount))
+            amounts.append(amount)
+    except Exception as problem:
+        raise Failure(errors.BalanceQueryFailed(reason=_reason(problem))) from problem
+    return amounts
 
 
 def find_metadata(
@@ -234,16 +255,16 @@ def find_metadata(
     others: Sequence[tuple[str, str]],
 ) -> str:
     """The metadata of an account under a key, asked of a store together with all that can be."""
-    if (account, key) not in known:
-        query: dict[str, list[str]] = {account: [key]}
+    pair = (account, key)
+    if pair not in known:
+        query = {account: [key]}
         for owner, name in others:
             if (owner, name) not in known and name not in query.setdefault(owner, []):
                 query[owner].append(name)
         fetch_metadata(store, query, known)
-    try:
-        return known[account, key]
-    except KeyError:
-        raise Failure(errors.MetadataNotFound(account=account, key=key)) from None
+        if pair not in known:
+            raise Failure(errors.MetadataNotFound(account=account, key=key))
+    return known[pair]
 
 
 def fetch_metadata(
@@ -253,13 +274,14 @@ def fetch_metadata(
     try:
         answer = store.get_metadata(query)
         for owner, names in query.items():
-            items = answer.get(owner) or {}
-            for name in names:
-                if name in items:
-                    text = items[name]
-                    if not isinstance(text, str):
-                        raise TypeError(f"metadata must be text, not {type(text).__name__}")
-                    known[owner, name] = text
+            items = answer.get(owner)
+            if items:
+                for name in names:
+                    if name in items:
+                        text = items[name]
+                        if not isinstance(text, str):
+                            raise TypeError(f"metadata must be text, not {type(text).__name__}")
+                        known[owner, name] = text
     except Exception as problem:
         raise Failure(errors.MetadataQueryFailed(reason=_reason(problem))) from problem
 

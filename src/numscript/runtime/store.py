@@ -24,7 +24,8 @@ MetadataQuery: TypeAlias = Mapping[str, Sequence[str]]
 class Store(Protocol):
     """What a script may read. Any object with these two methods will do.
 
-    Whatever they raise reaches the caller of the run as one ExecutionError (NUM422, NUM423).
+    An answer may hold more than was asked for; it is read at once and never changed. Whatever they
+    raise reaches the caller of the run as one ExecutionError (NUM422, NUM423).
     """
 
     def get_balances(self, query: Sequence[BalanceKey]) -> Mapping[BalanceKey, int]:
@@ -66,40 +67,19 @@ class StaticStore:
     def __repr__(self) -> str:
         return f"StaticStore({len(self.balances)} balances, {len(self.metadata)} accounts)"
 
-    def get_balances(self, query: Sequence[BalanceKey]) -> Mapping[BalanceKey, int]:
-        """The balances asked for, as far as they were given."""
-        balances = self.balances
-        answer = {}
-        missing = False
-        for key in query:
-            amount = balances.get(key)
-            if amount is None:
-                missing = True
-            else:
-                answer[key] = amount
-        if missing:
-            for account, pattern, color in query:
-                if pattern.endswith("/*"):
-                    answer |= self._all_scales(account, pattern[:-2], color)
-        return answer
+    def get_balances(
+        self,
+        query: Sequence[BalanceKey],  # noqa: ARG002 - it gives all
+    ) -> Mapping[BalanceKey, int]:
+        """All balances, those asked for among them."""
+        return self.balances
 
-    def _all_scales(self, account: str, base: str, color: str) -> dict[BalanceKey, int]:
-        """The balances of an account in all precisions of an asset."""
-        return {
-            key: amount
-            for key, amount in self.balances.items()
-            if key[0] == account and key[2] == color and is_scale(key[1], base)
-        }
-
-    def get_metadata(self, query: MetadataQuery) -> Mapping[str, Mapping[str, str]]:
-        """All metadata of the accounts asked for."""
-        metadata = self.metadata
-        answer: dict[str, Mapping[str, str]] = {}
-        for account in query:
-            items = metadata.get(account)
-            if items is not None:
-                answer[account] = items
-        return answer
+    def get_metadata(
+        self,
+        query: MetadataQuery,  # noqa: ARG002 - it gives all
+    ) -> Mapping[str, Mapping[str, str]]:
+        """All metadata, what is asked for among it."""
+        return self.metadata
 
 
 def is_scale(asset: str, base: str) -> bool:

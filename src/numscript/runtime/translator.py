@@ -22,7 +22,7 @@ from numscript.prelude import Type
 from numscript.runtime.translation.entries import Entry, Expr, Money, Untranslatable
 from numscript.runtime.translation.giving import Giving
 from numscript.runtime.translation.names import NAMES
-from numscript.runtime.translation.writer import LOCALS
+from numscript.runtime.translation.writer import LOCALS, CannotHold
 from numscript.script import NOWHERE
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def translate(program: Program) -> Run | None:
     if len(program.main.instructions) > _MAX_INSTRUCTIONS:
         return None
     try:
-        source = _Translator(program).source()
+        source = _source(program)
     except (Untranslatable, ValueError):
         # A ValueError: a number is too long to be written.
         return None
@@ -52,23 +52,34 @@ def translate(program: Program) -> Run | None:
 def translate_to_source(program: Program) -> str | None:
     """The text of that function, for people to read."""
     try:
-        return _Translator(program).source()
+        return _source(program)
     except Untranslatable:
         return None
 
 
+def _source(program: Program) -> str:
+    """The text of the function, its balances in locals if that can be."""
+    try:
+        return _Translator(program, holds=True).source()
+    except CannotHold:
+        return _Translator(program, holds=False).source()
+
+
 def load(program: Program, source: str) -> Run:
     """Make the function from its text."""
-    scope: dict[str, Any] = dict(NAMES, program=program, spans=_spans(program))
+    scope: dict[str, Any] = dict(NAMES, program=program, place=_place)
     exec(compile(source, f"<{program.script.name} as Python>", "exec"), scope)
     run: Run = scope["run"]
     return run
 
 
-def _spans(program: Program) -> list[Span]:
-    """The places of all instructions, one piece of code behind the other, then no place."""
-    pieces = (program.bind_code, program.needs_code, *program.probes, program.main)
-    return [span for piece in pieces for span in piece.spans] + [NOWHERE]
+def _place(program: Program, at: int) -> Span:
+    """The place of an instruction, counted over all pieces of code; -1 has none."""
+    for piece in (program.bind_code, program.needs_code, *program.probes, program.main):
+        if 0 <= at < len(piece.instructions):
+            return piece.span(at)
+        at -= len(piece.instructions)
+    return NOWHERE
 
 
 class _Translator(Giving):
@@ -86,12 +97,12 @@ class _Translator(Giving):
         self.walk(program.needs_code)
         for number, probe in enumerate(program.probes):
             self.walk_probe(probe, number)
+        self.note_reads(program.main)
         self.read_rest()
         self.reading = False
-        self.note_reads(program.main)
         self.walk(program.main)
         self.dead = False
-        postings = "tuple(out)" if "out" in self.used else "()"
+        postings = self.postings()
         printed = "tuple(printed)" if "printed" in self.used else "()"
         metadata = ", ".join(name if name in self.used else "{}" for name in ("tx", "am"))
         self.emit(f"return new(ExecutionResult, ({postings}, {metadata}, {printed}))")
@@ -99,7 +110,7 @@ class _Translator(Giving):
         lines = ["def run(given, store):", "    p = -1", *head, *setup, "    try:", *self.lines]
         lines += [
             "    except Failure as failure:",
-            "        span = failure.span or spans[p]",
+            "        span = failure.span or place(program, p)",
             "        raise stop(program, failure.kind, span) from failure.__cause__",
         ]
         return "\n".join(lines) + "\n"

@@ -290,7 +290,7 @@ class Machine:
                     self.compute(op, first, stack)
         except Failure as failure:
             raise stop(
-                self.program, failure.kind, failure.span or code.spans[at]
+                self.program, failure.kind, failure.span or code.span(at)
             ) from failure.__cause__
 
     # --- expressions ---

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from numscript.bytecode.opcodes import Op
 from numscript.bytecode.program import TYPE_NAMES
 from numscript.prelude import WORLD, Type
 from numscript.runtime.translation.entries import Expr, Money, literal
-from numscript.runtime.translation.writer import Writer
+from numscript.runtime.translation.writer import CannotHold, Writer
 from numscript.values import is_color
 
 if TYPE_CHECKING:
@@ -155,12 +156,45 @@ class Expressions(Writer):
 
     def balance(self, key: str) -> str:
         """Code for a balance in flight: one that the program's rows name was read for certain."""
+        if self.held is not None:
+            return self.local(key)
         if self.certain is None:
             rows = [row for row in self.program.balances if row.probe < 0]
             self.certain = {self.key(*parts) for parts in map(self.row_parts, rows) if parts}
         return (
             f"{self.use('b')}[{key}]" if key in self.certain else f"{self.use('b')}.get({key}, 0)"
         )
+
+    def local(self, key: str) -> str:
+        """The local that holds a balance, where none is kept in the dict."""
+        assert self.held is not None
+        name = self.held.get(key)
+        if name is None:
+            raise CannotHold
+        return name
+
+    def hold(self) -> bool:
+        """Read all balances into locals, if each account that matters is known and has only one.
+
+        Then no two keys can turn out to be the same, and the dict of balances is not needed.
+        """
+        rows = self.program.balances
+        parts = [self.row_parts(row) for row in rows]
+        branches = any(byte == Op.ONEOF_TRY for byte, _, _ in self.program.main.instructions)
+        if self.reads or self.last_dynamic_read >= 0 or branches or not rows:
+            return False
+        keys: dict[str, object] = {}
+        for row, part in zip(rows, parts, strict=True):
+            if row.probe >= 0 or part is None or not part[0].known or part[0].value == WORLD:
+                return False
+            keys[self.key(*part)] = part[0].value
+        if len(set(keys.values())) < len(keys):
+            return False
+        self.held = {key: f"b{number}" for number, key in enumerate(keys)}
+        names = "".join(f"{name}, " for name in self.held.values())
+        self.emit("p = -1")
+        self.emit(f"{names}= fetch_amounts(store, ({''.join(f'{key}, ' for key in keys)}))")
+        return True
 
     def key_of_row(self, row: BalanceRow) -> str:
         """The key of a row, or `None` where it is @world's."""
@@ -191,6 +225,8 @@ class Expressions(Writer):
 
     def read_rest(self) -> None:
         """Read all balances that were not read yet."""
+        if self.holds and self.hold():
+            return
         keys = self.known_keys()
         if keys == "()":
             return
@@ -212,10 +248,15 @@ class Expressions(Writer):
         """Metadata, read as a type."""
         key, account = self.pop(), self.pop()
         rows = []
+        asked = f"({account.code}, {key.code}), "
         for row in self.program.metadata:
             owner, name = self.slots.get(row.account), self.slots.get(row.key)
             if isinstance(owner, Expr) and isinstance(name, Expr):
-                rows.append(f"({owner.code}, {name.code}), ")
+                pair = f"({owner.code}, {name.code}), "
+                # What was asked for earlier is known by now, or the run has ended.
+                if pair != asked and pair not in self.metadata_read:
+                    rows.append(pair)
+        self.metadata_read.add(asked)
         self.mark(at)
         text = f"read_meta(store, {self.use('m')}, {account.code}, {key.code}, ({''.join(rows)}))"
         code = f"read_{TYPE_NAMES[first]}({text})"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from numscript.bytecode.opcodes import Op
 from numscript.runtime.translation.entries import Entry, Expr, Money, literal
 from numscript.runtime.translation.taking import Taking
+from numscript.runtime.translation.writer import CannotHold
 
 
 class Giving(Taking):
@@ -106,10 +108,13 @@ class Giving(Taking):
             if not amount.known:
                 self.emit(f"if {amount.code}:")
                 indent = "    "
-            fields = (account.code, destination.code, amount.code, asset, color.code)
-            self.emit(f"{indent}{self.use('out')}.append(new(Posting, ({', '.join(fields)})))")
+            self.post((account.code, destination.code, amount.code, asset, color.code), indent)
             if credited:
                 self.change(self.key(destination, self.asset, color), f"+ {amount.code}", indent)
+            return
+        if self.only_destination is not None:
+            return
+        if not credited and self.pour(at, amount, destination):
             return
         self.use("f")
         self.use("out")
@@ -117,6 +122,8 @@ class Giving(Taking):
         # Where all goes to one account, the funds were not turned round: they go as they came.
         in_order = self.sends_once and not self.joins
         if credited:
+            if self.held is not None:
+                raise CannotHold
             if in_order:
                 self.emit("f.reverse()")
             self.emit(f"give_and_credit({parts}, {self.use('b')})")
@@ -126,6 +133,25 @@ class Giving(Taking):
             self.emit("f.clear()")
         else:
             self.emit(f"give({parts})")
+
+    def pour(self, at: int, amount: Expr, destination: Expr) -> bool:
+        """Give to several accounts at once, where the next instructions do nothing else."""
+        shares = f"({amount.code}, {destination.code}), "
+        last = at
+        while self.follows(last, Op.SEND):
+            other = self.slots.get(self.instructions[last + 1][1])
+            assert isinstance(other, Expr)
+            if self.writes(last + 1, other):
+                break
+            last += 1
+            share = self.pop()
+            if share.value != 0:
+                shares += f"({share.code}, {other.code}), "
+        if last == at:
+            return False
+        self.emit(f"pour({self.use('f')}, ({shares}), {self.asset.code}, {self.use('out')})")
+        self.skip = last + 1 - at
+        return True
 
     def do_repay(self, at: int, _first: int, _second: int) -> None:
         """Give an amount back to where it came from."""
@@ -138,7 +164,12 @@ class Giving(Taking):
             if self.writes(at, account):
                 self.change(self.key(account, self.asset, color), f"+ {amount.code}")
         elif self.writes(at, Expr("?")):
+            if self.held is not None:
+                raise CannotHold
             self.emit(f"repay({self.use('f')}, {amount.code}, {asset}, {self.use('b')})")
+        elif at == self.last_use:
+            # Nobody is given funds of this send any more.
+            self.emit(f"{self.use('f')}.clear()")
         else:
             self.emit(f"drop({self.use('f')}, {amount.code})")
 
@@ -157,6 +188,10 @@ class Giving(Taking):
         assert isinstance(account, Expr)
         key = self.key(account, money.asset, literal(""))
         name = self.new_name("n")
+        if self.held is not None:
+            local = self.local(key)
+            self.emit(f"{local} = {local} - {amount.code} if {local} > {amount.code} else 0")
+            return
         self.emit(f"{name} = {self.use('b')}.get({key}, 0) - {amount.code}")
         self.emit(f"b[{key}] = {name} if {name} > 0 else 0")
 
@@ -167,6 +202,10 @@ class Giving(Taking):
         assert isinstance(account, Expr)
         key = self.key(account, asset, literal(""))
         name = self.new_name("n")
+        if self.held is not None:
+            local = self.local(key)
+            self.emit(f"{local} = {local} if {local} < 0 else 0")
+            return
         self.emit(f"{name} = {self.use('b')}.get({key}, 0)")
         self.emit(f"b[{key}] = {name} if {name} < 0 else 0")
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from numscript import errors
 from numscript.diagnostics import Failure
 from numscript.runtime.allotment import share, split
-from numscript.runtime.funds import assemble, give, give_and_credit, pull, repay
-from numscript.runtime.resolver import fetch_balances, find_metadata, resolve
+from numscript.runtime.funds import assemble, give, give_and_credit, pour, pull, repay
+from numscript.runtime.resolver import fetch_amounts, fetch_balances, find_metadata, resolve
 from numscript.runtime.result import ExecutionResult, Posting
 from numscript.runtime.vm import check_postings, execute_once, stop, undo
 from numscript.values import READERS, Portion, is_account, is_color
@@ -49,11 +49,13 @@ NAMES: dict[str, object] = {
     "drop": pull,
     "errors": errors,
     "fetch": fetch_balances,
+    "fetch_amounts": fetch_amounts,
     "give": give,
     "give_and_credit": give_and_credit,
     "is_account": is_account,
     "is_color": is_color,
     "new": tuple.__new__,
+    "pour": pour,
     "read": read,
     "read_meta": find_metadata,
     "repay": repay,

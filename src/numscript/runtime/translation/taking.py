@@ -64,13 +64,16 @@ class Taking(Expressions):
         self.asset = asset
         takes: list[tuple[int, int, int]] = []
         sends = branches = 0
-        for byte, first, second in self.instructions[at + 1 :]:
+        self.last_use = -1
+        for number in range(at + 1, len(self.instructions)):
+            byte, first, second = self.instructions[number]
             if byte in _BEGINS:
                 break
             if byte in _TAKES:
                 takes.append((byte, first, second))
             elif byte in (Op.SEND, Op.REPAY):
                 sends += 1 if byte == Op.SEND else 2
+                self.last_use = number
             elif byte == Op.ONEOF_TRY:
                 branches += 1
             elif byte in _SCALES:
@@ -81,6 +84,11 @@ class Taking(Expressions):
         accounts = [self.slots.get(first, Expr("?")) for _, first, _ in takes]
         worths = [account.value for account in accounts if isinstance(account, Expr)]
         self.joins = UNKNOWN in worths or len(set(worths)) < len(worths)
+        self.only_destination = None
+        if self.sends_once and not self.joins and not branches and not self.is_single:
+            destination = self.slots.get(self.instructions[self.last_use][1])
+            if isinstance(destination, Expr) and not self.writes(self.last_use, destination):
+                self.only_destination = destination
 
     def do_send_begin(self, at: int, _first: int, _second: int) -> None:
         """Start to send an amount."""
@@ -151,7 +159,7 @@ class Taking(Expressions):
         self.emit(f"    if {name} > 0:")
         self.emit(f"        if {name} > {place}:")
         self.emit(f"            {name} = {place}")
-        self.emit(f"        {self.use('f')}.append(({account.code}, {color.code}, {name}))")
+        self.put_aside(account, color, name, "        ")
         if self.writes(at, account):
             self.change(key, f"- {name}", "        ")
         self.emit(f"        {place} -= {name}")
@@ -159,14 +167,17 @@ class Taking(Expressions):
         if self.is_single:
             self.is_single = False
 
+    def put_aside(self, account: Expr, color: Expr, amount: str, indent: str = "") -> None:
+        """Keep funds to be given, or post them where they all go to one account."""
+        only = self.only_destination
+        if only is None:
+            self.emit(f"{indent}{self.use('f')}.append(({account.code}, {color.code}, {amount}))")
+            return
+        self.post((account.code, only.code, amount, self.asset.code, color.code), indent)
+
     def is_exact(self, at: int) -> bool:
         """Whether the next thing is to see that nothing is missing."""
-        follower = at + 1
-        if follower >= len(self.instructions) or follower in self.at_label:
-            return False
-        return self.instructions[follower][0] == Op.TAKE_EXACT and not any(
-            block.label == follower for block in self.blocks
-        )
+        return self.follows(at, Op.TAKE_EXACT)
 
     def take_all_of(
         self, at: int, name: str, wanted: Expr, piece: tuple[Expr, Expr], key: str
@@ -189,6 +200,10 @@ class Taking(Expressions):
 
     def change(self, key: str, by: str, indent: str = "") -> None:
         """Change a balance in flight."""
+        if self.held is not None:
+            name = self.local(key)
+            self.emit(f"{indent}{name} = {name} {by}")
+            return
         if self.tries:
             self.emit(f"{indent}{self.use('j')}.append(({key}, b.get({key})))")
         self.emit(f"{indent}{self.use('b')}[{key}] = b.get({key}, 0) {by}")
@@ -213,9 +228,7 @@ class Taking(Expressions):
             if not wanted.known:
                 self.emit(f"if {wanted.code}:")
                 indent = "    "
-            self.emit(
-                f"{indent}{self.use('f')}.append(({account.code}, {color.code}, {wanted.code}))"
-            )
+            self.put_aside(account, color, wanted.code, indent)
             if writes:
                 self.change(key, f"- {wanted.code}", indent)
         self.push(ZERO)
@@ -251,7 +264,7 @@ class Taking(Expressions):
             self.single = (account, color)
         else:
             self.emit(f"if {name}:")
-            self.emit(f"    {self.use('f')}.append(({account.code}, {color.code}, {name}))")
+            self.put_aside(account, color, name, "    ")
         if self.writes(at, account):
             self.change(key, f"- {name}")
         self.push(Expr(name))
@@ -298,7 +311,7 @@ class Taking(Expressions):
 
     def do_funds_assemble(self, _at: int, _first: int, _second: int) -> None:
         """Make the funds ready to be given."""
-        if self.single is not None:
+        if self.single is not None or self.only_destination is not None:
             return
         if self.joins:
             self.emit(f"assemble({self.use('f')})")

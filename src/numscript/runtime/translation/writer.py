@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _MAX_LOOPS = 16
 _MAX_INDENT = 80
+_OUTERMOST = 2
 LOCALS = {
     "b": "{}",  # balances
     "m": "{}",  # metadata that was read
@@ -33,6 +34,10 @@ LOCALS = {
 }
 
 
+class CannotHold(Exception):  # noqa: N818 - it only ends an attempt
+    """A balance may be read under a key that was not foreseen: it must be kept in the dict."""
+
+
 class _Block(NamedTuple):
     """An open `if` or `while True`, and the label that closes it."""
 
@@ -44,10 +49,13 @@ class _Block(NamedTuple):
 class Writer:
     """One function under construction; the layers above add a method for each instruction."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, *, holds: bool) -> None:
         self.program = program
+        self.holds = holds
+        self.held: dict[str, str] | None = None
         self.lines: list[str] = []
-        self.indent = 2
+        self.indent = _OUTERMOST
+        self.only_posting: tuple[int, str] | None = None
         self.stack: list[Entry] = []
         self.slots: dict[int, Entry] = {}
         self.blocks: list[_Block] = []
@@ -58,9 +66,12 @@ class Writer:
         self.single: tuple[Expr, Expr] | None = None
         self.is_single = False
         self.sends_once = False
+        self.last_use = -1
+        self.only_destination: Expr | None = None
         self.joins = False
         self.tries = 0
         self.reads: list[str] = []
+        self.metadata_read: set[str] = set()
         self.certain: set[str] | None = None
         self.names = 0
         self.used: set[str] = set()
@@ -90,6 +101,8 @@ class Writer:
     def use(self, name: str) -> str:
         """One of the function's own locals; it is set up only where it is used."""
         self.used.add(name)
+        if name == "out":
+            self.only_posting = None
         return name
 
     def mark(self, at: int) -> None:
@@ -107,6 +120,25 @@ class Writer:
         self.emit(where)
         self.emit(f"raise Failure({kind})")
         self.dead = True
+
+    def post(self, fields: tuple[str, ...], indent: str) -> None:
+        """Add a posting."""
+        code = f"new(Posting, ({', '.join(fields)}))"
+        first = "out" not in self.used
+        self.emit(f"{indent}{self.use('out')}.append({code})")
+        if first and not indent and self.indent == _OUTERMOST and not self.dead:
+            self.only_posting = len(self.lines) - 1, code
+
+    def postings(self) -> str:
+        """Code for the tuple of postings, at the end."""
+        if "out" not in self.used:
+            return "()"
+        if self.only_posting is None:
+            return "tuple(out)"
+        self.used.remove("out")
+        at, code = self.only_posting
+        self.lines[at] = "    " * _OUTERMOST + f"posting = {code}"
+        return "(posting,)"
 
     # --- blocks ---
 
@@ -145,6 +177,15 @@ class Writer:
             if block.otherwise:
                 self.emit("else:")
                 self.emit(f"    {block.otherwise}")
+
+    def follows(self, at: int, op: Op) -> bool:
+        """Whether an instruction comes next, and is come to in no other way."""
+        follower = at + 1
+        if follower >= len(self.instructions) or follower in self.at_label:
+            return False
+        return self.instructions[follower][0] == op and not any(
+            block.label == follower for block in self.blocks
+        )
 
     def settle(self, *, strict: bool = True) -> None:
         """Put every number on the stack into the local of its place.
