@@ -106,6 +106,16 @@ def test_errors_of_scripts_lead_to_a_page(old: Api) -> None:
     assert "error" in msgspec.json.decode(b64decode(payload))
 
 
+def test_postings_are_covered_by_their_sum(old: Api) -> None:
+    made = post(old, "a b 5 USD", "world a 3 USD", "world a 2 USD")
+    assert made["postCommitVolumes"]["a"]["USD"]["balance"] == 0
+    refused(old, "/{l}/transactions", {"postings": postings("a b 5 USD", "world a 4 USD")}, 400,
+            "INSUFFICIENT_FUND", "balance.insufficient.USD")  # fmt: skip
+    body = {"postings": postings("c d 5 USD", "world c 5 USD")}
+    assert old.call("POST", "/{l}/transactions?preview=1", body)["data"][0]["txid"] == 1
+    old.call("POST", "/v2/{l}/transactions", body, status=400, code="INSUFFICIENT_FUND")
+
+
 def test_a_preview_leaves_nothing(old: Api) -> None:
     body = {"postings": postings("world b 1 USD")}
     assert old.call("POST", "/{l}/transactions?preview=yes", body)["data"][0]["txid"] == 0

@@ -193,11 +193,12 @@ class Ledger:
         idempotency_key: str | None = None,
         dry_run: bool = False,
         force: bool = False,
+        net: bool = False,
     ) -> Transaction:
         """Commit plain postings, in their order.
 
-        No account but `@world` may give more than it has, unless `force` is set. Raises
-        LedgerError, StorageError.
+        No account but `@world` may give more than it has, unless `force` is set; with `net` it
+        need not have it before all of them are made. Raises LedgerError, StorageError.
         """
         request = Post(
             postings,
@@ -207,6 +208,7 @@ class Ledger:
             timestamp,
             idempotency_key,
             force,
+            net,
         )
         return cast("Transaction", self._do(request, dry_run=dry_run))
 

@@ -268,6 +268,7 @@ def do(ledger: Ledger, request: Request, *, dry_run: bool = False) -> Any:
                 request.postings, reference=request.reference, metadata=request.metadata,
                 account_metadata=request.account_metadata, timestamp=request.timestamp,
                 idempotency_key=request.idempotency_key, dry_run=dry_run, force=request.force,
+                net=request.net,
             )  # fmt: skip
         case Revert():
             return ledger.revert(

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from numscript.ledger import Account, Log, Posting, Transaction, Volume, VolumeRow
 from numscript.service import records
@@ -28,6 +28,11 @@ def write_instant(instant: datetime) -> str:
     if instant.microsecond:
         text = text.rstrip("0")
     return f"{text}Z"
+
+
+def instant_or_unset(instant: datetime | None) -> str | UnsetType:
+    """As `write_instant`; what never was is left out."""
+    return UNSET if instant is None else write_instant(instant)
 
 
 def asset_name(asset: str, color: str) -> str:
@@ -101,9 +106,9 @@ class Writer:
         return records.Account(
             row.address,
             dict(row.metadata),
-            write_instant(row.first_usage),
-            write_instant(row.inserted_at),
-            write_instant(row.updated_at),
+            instant_or_unset(row.first_usage),
+            instant_or_unset(row.inserted_at),
+            instant_or_unset(row.updated_at),
             self.volumes_of_one(row.volumes) if volumes else UNSET,
             UNSET if effective is None else self.volumes_of_one(effective),
         )

@@ -41,7 +41,7 @@ def create(call: Call) -> Reply:
 
 def post(call: Call, ledger: Ledger, new: shapes.NewTransaction) -> Transaction:
     """Commit postings."""
-    request = Post(check_postings(new.postings or []), **labels(call, ledger, new))
+    request = Post(check_postings(new.postings or []), **labels(call, ledger, new), net=True)
     try:
         made: Transaction = do(ledger, request, dry_run=call.flag("preview", YES))
     except LedgerError as error:
@@ -78,7 +78,7 @@ def create_batch(call: Call) -> Reply:
         said = labels(call, ledger, new)
         if said["idempotency_key"] is not None:
             said["idempotency_key"] += f"/{at}"
-        requests.append(Post(check_postings(new.postings), **said))
+        requests.append(Post(check_postings(new.postings), **said, net=True))
     results = ledger.bulk(requests, atomic=True)
     for result in results:
         if result.error is not None and not isinstance(result.error.kind, errors.NotRun):
