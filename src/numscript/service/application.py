@@ -93,7 +93,6 @@ class Application:
         self.state = await loop.run_in_executor(None, State, self.settings, self.given)
         log_call("started", {"storage": self.state.storage.url})
         yield
-        self.state.stopping = True
         await loop.run_in_executor(None, self.state.close)
         log_call("stopped", {})
 

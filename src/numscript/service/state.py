@@ -32,7 +32,6 @@ class State:
         self.rates = Rates(settings.rate)
         self.threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="call")
         self.under_way = 0
-        self.stopping = False
 
     def close(self) -> None:
         """Finish what is under way, and let go of everything."""
