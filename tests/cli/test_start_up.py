@@ -16,7 +16,10 @@ set_tx_meta("kind", "sale")
 LIST_MODULES = "import sys; from numscript.cli import main; import atexit; \
 atexit.register(lambda: print('\\n'.join(sys.modules), file=sys.stderr)); \
 sys.argv[0] = 'numscript'; main()"
-THIRD_PARTIES = {"lark", "rich", "msgspec", "psycopg", "hypothesis", "pytest"}
+THIRD_PARTIES = {
+    *("lark", "rich", "msgspec", "psycopg", "hypothesis", "pytest"),
+    *("starlette", "uvicorn", "prometheus_client", "jwt"),
+}
 BOOKS = ("numscript.storage", "numscript.ledger", "numscript.cli.ledger")
 FRONT_HALF = {
     "numscript.analysis.checker",
@@ -91,3 +94,10 @@ def test_the_import_of_the_package_loads_nothing_of_it() -> None:
     code = "import sys, numscript; print([m for m in sys.modules if m.startswith('numscript.')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_help_of_the_service_needs_no_web_framework(folder: Path) -> None:
+    modules = modules_of(["serve", "--help"], folder)
+    assert not modules & THIRD_PARTIES
+    assert "numscript.cli.serve" in modules
+    assert not {name for name in modules if name.startswith("numscript.service")}

@@ -27,6 +27,7 @@ COMMANDS = {
     "disassemble": "Show what a script is compiled to.",
     "explain": "Explain an error or warning by its code.",
     "ledger": "Keep books: commit transactions, read, export and verify them.",
+    "serve": "Serve ledgers over HTTP, as Formance's ledger does.",
     "lsp": "Start the language server for an editor.",
     "completion": "Print what makes a shell complete `numscript`.",
 }

@@ -272,14 +272,17 @@ class Books:
         """Keep plain postings, if their sources have what they give."""
         if request.reference is not None:
             self.check_reference(request.reference)
+        postings = cast("tuple[Posting, ...]", request.postings)
+        if request.net and not request.force:
+            self.check_reversal(postings)
         return self.add_transaction(
-            cast("tuple[Posting, ...]", request.postings),
+            postings,
             request.metadata,
             request.account_metadata,
             request.reference,
             cast("datetime | None", request.timestamp) or self.now,
             (request.idempotency_key, digest_),
-            bounded=not request.force,
+            bounded=not (request.force or request.net),
         )
 
     def revert(self, request: Revert, digest_: str | None) -> Transaction:
@@ -309,7 +312,7 @@ class Books:
         )
 
     def check_reversal(self, postings: Sequence[Posting]) -> None:
-        """Refuse a revert that leaves an account below zero which had more before it."""
+        """Refuse postings that leave an account below zero which had more before all of them."""
         self.load_holdings(postings)
         lost: dict[BalanceKey, int] = {}
         for source, destination, amount, asset, color in postings:

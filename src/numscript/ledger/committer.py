@@ -42,10 +42,14 @@ class Waiting:
 
     A request that could not even be prepared stands for itself by its error.
 
-    atomic: one that fails undoes the others; go_on: the others are done all the same.
+    atomic: one that fails undoes the others; go_on: the others are done all the same. lines: the
+    end of the log after each that was done, by its place.
     """
 
-    __slots__ = ("atomic", "done", "error", "go_on", "leads", "requests", "results", "wake")
+    __slots__ = (
+        *("atomic", "done", "error", "go_on", "leads", "lines"),
+        *("requests", "results", "wake"),
+    )
 
     def __init__(
         self,
@@ -58,6 +62,7 @@ class Waiting:
         self.atomic = atomic
         self.go_on = go_on
         self.results: list[Any] = []
+        self.lines: dict[int, int] = {}
         self.error: BaseException | None = None
         self.done = False
         self.leads = False
@@ -72,6 +77,7 @@ class Waiting:
         mark, sent = books.mark(), False
         results: list[Any] = []
         self.results = results
+        lines = self.lines = {}
         failed = -1
         for at, request in enumerate(self.requests):
             if part and at and at % part == 0 and (failed < 0 or not self.atomic):
@@ -83,6 +89,7 @@ class Waiting:
                 if isinstance(request, NumscriptError):
                     raise request
                 results.append(books.decide(request))
+                lines[at] = books.head.log
             except NumscriptError as error:
                 if books.problem is not None:
                     raise

@@ -76,11 +76,15 @@ def now() -> datetime:
 
 
 class BulkResult(NamedTuple):
-    """What came of one element of a bulk: a transaction or a line of the log, or an error."""
+    """What came of one element of a bulk: a transaction or a line of the log, or an error.
+
+    line: the id of the line of the log that tells of it; 0 of an error, or a replay.
+    """
 
     transaction: Transaction | None = None
     log: Log | None = None
     error: NumscriptError | None = None
+    line: int = 0
 
     @property
     def ok(self) -> bool:
@@ -189,11 +193,12 @@ class Ledger:
         idempotency_key: str | None = None,
         dry_run: bool = False,
         force: bool = False,
+        net: bool = False,
     ) -> Transaction:
         """Commit plain postings, in their order.
 
-        No account but `@world` may give more than it has, unless `force` is set. Raises
-        LedgerError, StorageError.
+        No account but `@world` may give more than it has, unless `force` is set; with `net` it
+        need not have it before all of them are made. Raises LedgerError, StorageError.
         """
         request = Post(
             postings,
@@ -203,6 +208,7 @@ class Ledger:
             timestamp,
             idempotency_key,
             force,
+            net,
         )
         return cast("Transaction", self._do(request, dry_run=dry_run))
 
@@ -267,7 +273,8 @@ class Ledger:
         if not prepared:
             return []
         waiting = Waiting(prepared, atomic=atomic, go_on=continue_on_failure)
-        return [_bulk_result(item) for item in self._committer.submit(waiting)]
+        results = self._committer.submit(waiting)
+        return [_bulk_result(item, waiting.lines.get(at, 0)) for at, item in enumerate(results)]
 
     def _do(self, request: Request, *, dry_run: bool = False) -> Transaction | Log:
         """Have one request decided, and committed unless it is a dry run."""
@@ -515,12 +522,12 @@ def _moment(pit: Instant | None, by_insertion: bool, since: Instant | None = Non
     return Moment(at, not by_insertion, start)
 
 
-def _bulk_result(item: object) -> BulkResult:
+def _bulk_result(item: object, line: int) -> BulkResult:
     match item:
         case Transaction():
-            return BulkResult(transaction=item)
+            return BulkResult(transaction=item, line=0 if item.replayed else line)
         case Log():
-            return BulkResult(log=item)
+            return BulkResult(log=item, line=item.id)
         case NumscriptError():
             return BulkResult(error=item)
         case _:

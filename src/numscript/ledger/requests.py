@@ -47,7 +47,10 @@ class Run(NamedTuple):
 
 
 class Post(NamedTuple):
-    """Postings that become a transaction; `force` lets accounts go below zero."""
+    """Postings that become a transaction; `force` lets accounts go below zero.
+
+    net: no account needs to have what it gives before all postings are made, only after them.
+    """
 
     postings: Sequence[Posting | Mapping[str, object]]
     reference: str | None = None
@@ -56,6 +59,7 @@ class Post(NamedTuple):
     timestamp: datetime | str | None = None
     idempotency_key: str | None = None
     force: bool = False
+    net: bool = False
 
 
 class Revert(NamedTuple):
@@ -114,6 +118,7 @@ def prepare(request: Request) -> Request:
                 _timestamp(request.timestamp),
                 request.idempotency_key,
                 request.force,
+                request.net,
             )
         case Revert():
             check_id(request.id)

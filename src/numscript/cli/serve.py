@@ -1,0 +1,264 @@
+"""`numscript serve`: the ledger as a service over HTTP."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from numscript.cli import console
+from numscript.cli.books import SQLITE, storage_option
+
+VARIABLES = "NUMSCRIPT_SERVE"
+"""How the variables start that set the options, such as `NUMSCRIPT_SERVE_BIND`."""
+EXTRA = "numscript[server]"
+
+
+def _new_token(invocation: click.Context, _parameter: click.Parameter, name: str | None) -> None:
+    """Print a new token, and the lines for the file of tokens, and end."""
+    if not name:
+        return
+    from json import dumps
+
+    from numscript.service.access import new_token
+
+    token, lines = new_token(name)
+    if dumps(name) != f'"{name}"':
+        raise click.BadParameter("use letters, digits and signs without quotes or backslashes")
+    click.echo(lines, nl=False)
+    console.note(f"the token, shown only now: {token}")
+    invocation.exit(0)
+
+
+@click.command(
+    short_help="Serve ledgers over HTTP, as Formance's ledger does.",
+    context_settings={"auto_envvar_prefix": VARIABLES, "show_default": True},
+)
+@storage_option
+@click.option(
+    "--bind",
+    default="127.0.0.1:3068",
+    metavar="HOST:PORT",
+    show_envvar=True,
+    help="Where to listen. Everything but loopback should be behind TLS.",
+)
+@click.option("--workers", default=1, type=click.IntRange(1, 64), help="Processes that answer.")
+@click.option(
+    "--threads",
+    default=64,
+    type=click.IntRange(1, 1000),
+    help="Requests worked on at once by a process.",
+)
+@click.option(
+    "--tokens",
+    type=click.Path(exists=True, dir_okay=False),
+    show_envvar=True,
+    help="A TOML file of access tokens; see --new-token.",
+)
+@click.option(
+    "--new-token",
+    metavar="NAME",
+    is_eager=True,
+    expose_value=False,
+    callback=_new_token,
+    help="Print a new token and its lines for the file, and end.",
+)
+@click.option("--jwks", metavar="URL|FILE", help="The keys that sign JSON Web Tokens.")
+@click.option("--jwt-issuer", metavar="TEXT", help="The issuer that they must have.")
+@click.option("--jwt-audience", metavar="TEXT", help="The audience that they must have.")
+@click.option(
+    "--cors-origin",
+    multiple=True,
+    metavar="ORIGIN",
+    help="A page that may call from a browser; may be given again.",
+)
+@click.option(
+    "--rate-limit",
+    default=0.0,
+    type=click.FloatRange(0),
+    metavar="NUMBER",
+    help="Requests a second of one caller; 0 for any number.",
+)
+@click.option(
+    "--max-body",
+    default=4 << 20,
+    type=click.IntRange(1),
+    metavar="BYTES",
+    help="The largest body of a request.",
+)
+@click.option(
+    "--max-stream",
+    default=1 << 30,
+    type=click.IntRange(1),
+    metavar="BYTES",
+    help="The largest import, or streamed bulk.",
+)
+@click.option(
+    "--max-script",
+    default=100_000,
+    type=click.IntRange(1),
+    metavar="CHARACTERS",
+    help="The longest script; it bounds the steps of a run too.",
+)
+@click.option(
+    "--max-bulk",
+    default=1000,
+    type=click.IntRange(1),
+    metavar="NUMBER",
+    help="The most elements of a bulk.",
+)
+@click.option(
+    "--page-size",
+    default=15,
+    type=click.IntRange(1, 9999),
+    metavar="NUMBER",
+    help="How many records a page has if nothing is said.",
+)
+@click.option(
+    "--max-page-size",
+    default=1000,
+    type=click.IntRange(1, 9999),
+    metavar="NUMBER",
+    help="The most records of a page.",
+)
+@click.option(
+    "--max-requests",
+    default=512,
+    type=click.IntRange(1),
+    metavar="NUMBER",
+    help="How many requests may be under way in a process.",
+)
+@click.option(
+    "--timeout",
+    default=30.0,
+    type=click.FloatRange(0.1),
+    metavar="SECONDS",
+    help="How long a request may take.",
+)
+@click.option(
+    "--strict-schemas",
+    is_flag=True,
+    help="Refuse writes without a schema on ledgers that have one.",
+)
+@click.option("--no-metrics", is_flag=True, help="Do not answer /metrics.")
+@click.option("--traces", is_flag=True, help="Send traces by OpenTelemetry, set up by OTEL_*.")
+@click.option(
+    "--log-format",
+    default="json",
+    type=click.Choice(["json", "text"]),
+    help="Lines of JSON, or for people.",
+)
+def serve(storage: str | None, **options: Any) -> None:
+    """Serve ledgers over HTTP: Formance's API, versions 1 and 2, on our ledger.
+
+    The books are in a SQLite file in your data directory, unless --storage says otherwise. It
+    listens on this machine only and knows no callers, unless --bind and --tokens or --jwks say
+    otherwise. Ledgers of version 1 are made when they are first spoken of. The API is described
+    at /docs.
+
+    Every option can be set by a variable: --max-body by NUMSCRIPT_SERVE_MAX_BODY.
+
+    \b
+    Examples:
+      numscript serve
+      numscript serve --storage postgresql://ledger@db/books --bind 0.0.0.0:3068 --tokens t.toml
+      numscript serve --new-token shop >> t.toml
+      curl -X POST http://localhost:3068/quickstart/transactions \\
+        -d '{"postings": [{"source": "world", "destination": "bank",
+             "amount": 100, "asset": "USD"}]}'
+
+    Exit codes: 0 stopped, 2 wrong usage, or a storage, file or address that cannot be used.
+    """
+    try:
+        from numscript.service import server
+        from numscript.service.access import Access, BadTokens
+    except ImportError as problem:
+        package = (problem.name or "starlette").partition(".")[0]
+        raise console.BadInput(
+            f"`{package}` is not installed, and serving needs it: pip install '{EXTRA}'"
+        ) from None
+    from numscript.diagnostics import NumscriptError
+    from numscript.storage import hide_password, open_storage
+
+    url = storage or f"{SQLITE}{default_file()}"
+    settings = read_settings(url, options)
+    if settings.workers > 1 and url.startswith("memory:"):
+        raise click.UsageError("a storage in memory is of one process: leave out --workers")
+    try:
+        Access(settings)
+        # What is wrong with the storage is said before anything listens.
+        open_storage(url).close()
+        listener = server.listen(settings.bind)
+    except NumscriptError as error:
+        console.fail(error, "pretty")
+    except (BadTokens, server.BadAddress) as problem:
+        raise console.BadInput(str(problem)) from None
+    host, port = listener.getsockname()[:2]
+    console.note(f"serving {hide_password(url)} at http://{show_host(host)}:{port}; see /docs")
+    if server.is_local(host):
+        console.note("it listens on this machine only; --bind 0.0.0.0:3068 is for others too")
+    elif not settings.guarded:
+        console.note("anybody who reaches it may do anything: use --tokens or --jwks",
+                     word="warning")  # fmt: skip
+    server.serve(settings, listener)
+
+
+def read_settings(url: str, options: dict[str, Any]) -> Any:
+    """The settings that options make."""
+    from numscript.service.settings import Settings
+
+    return Settings(
+        storage=url,
+        bind=options["bind"],
+        workers=options["workers"],
+        threads=options["threads"],
+        body=options["max_body"],
+        stream=options["max_stream"],
+        script=options["max_script"],
+        bulk=options["max_bulk"],
+        page=min(options["page_size"], options["max_page_size"]),
+        longest_page=options["max_page_size"],
+        concurrency=options["max_requests"],
+        timeout=options["timeout"],
+        rate=options["rate_limit"],
+        tokens=options["tokens"],
+        keys=options["jwks"],
+        issuer=options["jwt_issuer"],
+        audience=options["jwt_audience"],
+        origins=tuple(options["cors_origin"]),
+        strict=options["strict_schemas"],
+        metrics=not options["no_metrics"],
+        traces=options["traces"],
+        json_logs=options["log_format"] == "json",
+    )
+
+
+def show_host(host: str) -> str:
+    """A host as a URL has it."""
+    return f"[{host}]" if ":" in host else host
+
+
+def default_file() -> Path:
+    """The file of the books where nothing is said, in the user's data directory."""
+    folder = data_folder()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as problem:
+        reason = (problem.strerror or str(problem)).lower()
+        raise console.BadInput(
+            f"the folder {folder} cannot be made: {reason}; say where with --storage"
+        ) from None
+    return folder / "books.db"
+
+
+def data_folder() -> Path:
+    """Where a program keeps what its user makes with it, by the custom of the system."""
+    given = os.environ.get("XDG_DATA_HOME")
+    if given and Path(given).is_absolute():
+        return Path(given) / "numscript"
+    if sys.platform.startswith(("win", "darwin")):
+        return Path(click.get_app_dir("numscript"))
+    return Path.home() / ".local" / "share" / "numscript"

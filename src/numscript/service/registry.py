@@ -1,0 +1,219 @@
+"""What the service knows of ledgers besides their books: dates, buckets, metadata, schemas.
+
+It is kept as metadata of accounts in a ledger of its own, `_numscript`: so every storage can hold
+it, it has a log, and it is backed up with the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from threading import Lock
+from typing import NamedTuple
+
+import msgspec
+
+from numscript import errors
+from numscript.diagnostics import LedgerError
+from numscript.ledger import Ledger, SetMetadata
+from numscript.ledger.ledger import RESERVED, is_ledger_name, now
+from numscript.ledger.requests import prepare
+from numscript.service.charts import Segment
+from numscript.service.problems import Problem, not_found
+from numscript.service.records import NewSchema, Schema
+from numscript.service.writing import write_instant
+from numscript.storage.filters import invalid
+from numscript.storage.memory import unknown_ledger
+from numscript.storage.protocol import Storage
+
+NAME = "_numscript"
+"""The ledger in which all this is kept; no caller reaches it."""
+BUCKET = "_default"
+GIVEN = "metadata:"
+"""How the keys start under which a ledger's own metadata are kept."""
+
+
+class Record(NamedTuple):
+    """What is known of a ledger."""
+
+    name: str
+    added_at: str
+    bucket: str
+    metadata: dict[str, str]
+    features: dict[str, str]
+
+
+class Checked(NamedTuple):
+    """A schema, with its chart ready to be asked."""
+
+    schema: Schema
+    chart: Segment
+
+
+class Registry:
+    """The records and schemas of all ledgers of a storage."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.books = Ledger(storage, NAME)
+        self._schemas: dict[tuple[str, str], Checked] = {}
+        self._ruled: set[str] = set()
+
+    def entry(
+        self,
+        name: str,
+        at: datetime,
+        bucket: str,
+        metadata: Mapping[str, str] | None,
+        features: Mapping[str, str] | None,
+    ) -> dict[str, str]:
+        """What is noted of a new ledger. Raises LedgerError where it cannot be kept."""
+        row = {"addedAt": write_instant(at), "bucket": bucket}
+        if features:
+            row["features"] = msgspec.json.encode(dict(features)).decode()
+        row |= {f"{GIVEN}{key}": value for key, value in (metadata or {}).items()}
+        prepare(SetMetadata(f"ledgers:{name}", row))
+        return row
+
+    def add(self, name: str, entry: Mapping[str, str]) -> None:
+        """Note a new ledger."""
+        self.books.set_metadata(f"ledgers:{name}", entry)
+
+    def record(self, name: str) -> Record:
+        """What is known of a ledger; one that others created has the usual."""
+        return _record(name, self.books.account(f"ledgers:{name}").metadata)
+
+    def records(self, names: Iterator[str] | list[str]) -> list[Record]:
+        """What is known of ledgers, the oldest first."""
+        known: dict[str, Mapping[str, str]] = {}
+        cursor = None
+        while True:
+            page = self.books.accounts({"$match": {"address": "ledgers:"}}, limit=1000,
+                                       cursor=cursor)  # fmt: skip
+            known |= {row.address.partition(":")[2]: row.metadata for row in page}
+            cursor = page.next
+            if cursor is None:
+                break
+        rows = [_record(name, known.get(name, {})) for name in names]
+        return sorted(rows, key=lambda row: (row.added_at, row.name))
+
+    def set_metadata(self, name: str, metadata: Mapping[str, str]) -> None:
+        """Set metadata of a ledger."""
+        if metadata:
+            row = {f"{GIVEN}{key}": value for key, value in metadata.items()}
+            self.books.set_metadata(f"ledgers:{name}", row)
+
+    def delete_metadata(self, name: str, key: str) -> None:
+        """Delete a key of a ledger's metadata, whether it is there or not."""
+        self.books.delete_metadata(f"ledgers:{name}", f"{GIVEN}{key}")
+
+    # --- schemas ---
+
+    def add_schema(self, name: str, version: str, new: NewSchema) -> None:
+        """Keep a version of a schema, which nothing changes afterwards. Raises Problem."""
+        Segment(new.chart, "")
+        schema = Schema(version, write_instant(now()), new.chart, new.transactions, new.queries)
+        text = msgspec.json.encode(schema).decode()
+        taken = Problem(
+            409,
+            "SCHEMA_ALREADY_EXISTS",
+            f"the ledger `{name}` already has a schema {version}, and a schema never changes; "
+            "give the new one another version",
+        )
+        key = f"schema:{name}:{version}"
+        try:
+            # The key can be claimed once, so that of two callers at once one wins.
+            log = self.books.set_metadata(f"schemas:{name}", {version: text}, idempotency_key=key)
+            if log.replayed:
+                raise taken
+        except LedgerError as error:
+            if isinstance(error.kind, errors.IdempotencyConflict):
+                raise taken from None
+            raise
+
+    def schemas(self, name: str) -> list[Schema]:
+        """The schemas of a ledger, the oldest first."""
+        texts = self.books.account(f"schemas:{name}").metadata.values()
+        rows = [msgspec.json.decode(text, type=Schema) for text in texts]
+        return sorted(rows, key=lambda row: (row.created_at, row.version))
+
+    def schema(self, name: str, version: str) -> Checked:
+        """A schema by its version. Raises Problem."""
+        found = self._schemas.get((name, version))
+        if found is None:
+            text = self.books.account(f"schemas:{name}").metadata.get(version)
+            if text is None:
+                raise not_found(f"the ledger `{name}` has no schema {version}")
+            schema = msgspec.json.decode(text, type=Schema)
+            found = self._schemas[name, version] = Checked(schema, Segment(schema.chart, ""))
+        return found
+
+    def is_ruled(self, name: str) -> bool:
+        """Whether a ledger has any schema."""
+        if name not in self._ruled:
+            if not self.books.account(f"schemas:{name}").metadata:
+                return False
+            self._ruled.add(name)
+        return True
+
+
+def _record(name: str, row: Mapping[str, str]) -> Record:
+    features = msgspec.json.decode(row["features"]) if "features" in row else {}
+    return Record(
+        name,
+        row.get("addedAt", "1970-01-01T00:00:00Z"),
+        row.get("bucket", BUCKET),
+        {key[len(GIVEN) :]: value for key, value in row.items() if key.startswith(GIVEN)},
+        features,
+    )
+
+
+class Ledgers:
+    """The ledgers of a storage, each opened once."""
+
+    def __init__(self, storage: Storage, registry: Registry) -> None:
+        self.storage = storage
+        self.registry = registry
+        self._opened: dict[str, Ledger] = {}
+        self._lock = Lock()
+
+    def open(self, name: str, *, create: bool = False) -> Ledger:
+        """A ledger by its name. create: whether it is created if it does not exist.
+
+        Raises LedgerError: UnknownLedger, InvalidRequest.
+        """
+        found = self._opened.get(name)
+        if found is not None:
+            return found
+        if name == NAME:
+            raise unknown_ledger(name, ())
+        if create:
+            self.create(name)
+        opened = Ledger(self.storage, name, create=False)
+        with self._lock:
+            return self._opened.setdefault(name, opened)
+
+    def create(
+        self,
+        name: str,
+        bucket: str = BUCKET,
+        metadata: Mapping[str, str] | None = None,
+        features: Mapping[str, str] | None = None,
+    ) -> bool:
+        """Create a ledger; whether it is new."""
+        check_name(name)
+        at = now()
+        entry = self.registry.entry(name, at, bucket, metadata, features)
+        if not self.storage.create_ledger(name, at):
+            return False
+        self.registry.add(name, entry)
+        return True
+
+    def names(self) -> list[str]:
+        """The names of all ledgers."""
+        return [name for name in self.storage.ledgers() if name != NAME]
+
+
+def check_name(name: str) -> None:
+    """Refuse what cannot name a ledger."""
+    if not is_ledger_name(name) or name in (*RESERVED, NAME):
+        raise invalid("ledger name", f"`{name[:80]}` is not 1 to 63 of 0-9 A-Z a-z _ -")

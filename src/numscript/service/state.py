@@ -1,0 +1,73 @@
+"""What a running server holds: its settings, storage, ledgers, and who may use them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from time import monotonic
+
+from numscript.service.access import Access, Caller
+from numscript.service.problems import Problem
+from numscript.service.registry import Ledgers, Registry
+from numscript.service.settings import Settings
+from numscript.service.telemetry import Metrics, Traces
+from numscript.storage import Storage, open_storage
+
+CALLERS_KEPT = 10_000
+"""How many callers' rates are remembered, those who called last."""
+
+
+class State:
+    """All that calls share. Raises StorageError, BadTokens."""
+
+    def __init__(self, settings: Settings, storage: Storage | None = None) -> None:
+        self.settings = settings
+        self.access = Access(settings)
+        self.traces = Traces(wanted=settings.traces)
+        self.storage = storage or open_storage(settings.storage)
+        self.registry = Registry(self.storage)
+        self.ledgers = Ledgers(self.storage, self.registry)
+        self.metrics = Metrics()
+        self.rates = Rates(settings.rate)
+        self.threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="call")
+        self.under_way = 0
+
+    def close(self) -> None:
+        """Finish what is under way, and let go of everything."""
+        self.threads.shutdown(wait=True)
+        self.storage.close()
+
+
+class Rates:
+    """How often each caller may call: so many times a second, and as many at once.
+
+    limit: calls a second, 0 for any number.
+    """
+
+    def __init__(self, limit: float) -> None:
+        self.limit = limit
+        self.most = max(1.0, limit)
+        self.lock = Lock()
+        self.left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def check(self, caller: Caller, address: str) -> None:
+        """Count a call, of a caller by name or else by address. Raises Problem."""
+        if not self.limit:
+            return
+        name = f"n:{caller.name}" if caller.name else f"a:{address}"
+        with self.lock:
+            at = monotonic()
+            left, before = self.left.pop(name, (self.most, at))
+            left = min(self.most, left + (at - before) * self.limit)
+            self.left[name] = (left - 1 if left >= 1 else left, at)
+            if len(self.left) > CALLERS_KEPT:
+                self.left.popitem(last=False)
+        if left < 1:
+            wait = max(1, round((1 - left) / self.limit))
+            raise Problem(
+                429,
+                "VALIDATION",
+                f"more than {self.limit:g} requests a second; wait {wait} s and send it again",
+                headers={"Retry-After": str(wait)},
+            )

@@ -1,0 +1,161 @@
+"""How the ledger's records are shown: as the API's records, for one caller.
+
+Amounts are whole numbers of any size, or text where the caller asks for it: JavaScript, for one,
+reads numbers above 2^53 wrongly.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from msgspec import UNSET, UnsetType
+
+from numscript.ledger import Account, Log, Posting, Transaction, Volume, VolumeRow
+from numscript.service import records
+from numscript.service.records import Amount
+
+Keyed = Mapping[tuple[str, str, str], Volume]
+"""Volumes by account, asset and colour."""
+
+
+def write_instant(instant: datetime) -> str:
+    """An instant in UTC as text, without zeros at its end: `2026-01-31T12:00:00Z`."""
+    text = instant.replace(tzinfo=None).isoformat()
+    if instant.microsecond:
+        text = text.rstrip("0")
+    return f"{text}Z"
+
+
+def instant_or_unset(instant: datetime | None) -> str | UnsetType:
+    """As `write_instant`; what never was is left out."""
+    return UNSET if instant is None else write_instant(instant)
+
+
+def asset_name(asset: str, color: str) -> str:
+    """An asset of a colour as one name."""
+    return f"{asset} {color}" if color else asset
+
+
+class Writer:
+    """Shows records. bigints_as_text: whether amounts become text."""
+
+    __slots__ = ("amount",)
+
+    def __init__(self, *, bigints_as_text: bool = False) -> None:
+        self.amount: Any = str if bigints_as_text else _as_it_is
+
+    def volume(self, volume: Volume) -> records.Volume:
+        """A volume with its balance."""
+        amount = self.amount
+        input_, output = volume
+        return records.Volume(amount(input_), amount(output), amount(input_ - output))
+
+    def volumes(self, volumes: Keyed) -> records.Volumes:
+        """Volumes by account, then by asset."""
+        tree: records.Volumes = {}
+        for (account, asset, color), volume in volumes.items():
+            name = asset if not color else f"{asset} {color}"
+            tree.setdefault(account, {})[name] = self.volume(volume)
+        return tree
+
+    def volumes_of_one(
+        self, volumes: Mapping[tuple[str, str], Volume]
+    ) -> dict[str, records.Volume]:
+        """The volumes of one account by asset."""
+        return {asset_name(*key): self.volume(volume) for key, volume in volumes.items()}
+
+    def postings(self, postings: Iterable[Posting]) -> list[records.Posting]:
+        """Postings in their order."""
+        amount = self.amount
+        return [
+            records.Posting(source, destination, amount(number), asset, color)
+            for source, destination, number, asset, color in postings
+        ]
+
+    def transaction(
+        self, row: Transaction, *, volumes: bool, effective: Keyed | None = None
+    ) -> records.Transaction:
+        """A transaction; with its volumes, and those by date of effect, where they are given."""
+        shown = records.Transaction(
+            row.id,
+            self.postings(row.postings),
+            dict(row.metadata),
+            write_instant(row.timestamp),
+            row.reverted_at is not None,
+            write_instant(row.inserted_at),
+            write_instant(row.updated_at),
+            UNSET if row.reference is None else row.reference,
+            UNSET if row.reverted_at is None else write_instant(row.reverted_at),
+        )
+        if volumes:
+            shown.post_commit_volumes = self.volumes(row.volumes)
+            shown.pre_commit_volumes = self.volumes(before(row.volumes, row.postings))
+        if effective is not None:
+            shown.post_commit_effective_volumes = self.volumes(effective)
+            shown.pre_commit_effective_volumes = self.volumes(before(effective, row.postings))
+        return shown
+
+    def account(
+        self, row: Account, *, volumes: bool, effective: Mapping[tuple[str, str], Volume] | None
+    ) -> records.Account:
+        """An account; with its volumes, and those by date of effect, where they are given."""
+        return records.Account(
+            row.address,
+            dict(row.metadata),
+            instant_or_unset(row.first_usage),
+            instant_or_unset(row.inserted_at),
+            instant_or_unset(row.updated_at),
+            self.volumes_of_one(row.volumes) if volumes else UNSET,
+            UNSET if effective is None else self.volumes_of_one(effective),
+        )
+
+    def volume_row(self, row: VolumeRow) -> records.AccountVolume:
+        """What an account, or a group of them, received and gave of an asset."""
+        amount = self.amount
+        return records.AccountVolume(
+            row.account, row.asset, amount(row.input), amount(row.output), amount(row.balance),
+            row.color,
+        )  # fmt: skip
+
+    def balances(self, balances: Mapping[str, int]) -> dict[str, Amount]:
+        """Balances by asset."""
+        return {asset: self.amount(balance) for asset, balance in balances.items()}
+
+    def log(self, row: Log, reverted: Mapping[int, Transaction]) -> records.Log:
+        """A line of the log; `reverted` holds the transactions that lines tell of the revert of."""
+        data = json.loads(row.data)
+        if "transaction" in data:
+            transaction = data["transaction"]
+            transaction["reverted"] = False
+            transaction["insertedAt"] = transaction["updatedAt"] = write_instant(row.date)
+            for posting in transaction["postings"]:
+                posting["amount"] = self.amount(posting["amount"])
+        number = data.pop("revertedTransactionID", None)
+        if number is not None:
+            data["revertedTransaction"] = self.transaction(reverted[number], volumes=False)
+        return records.Log(
+            row.id,
+            row.type,
+            write_instant(row.date),
+            data,
+            b64encode(bytes.fromhex(row.hash)).decode(),
+            UNSET if row.idempotency_key is None else row.idempotency_key,
+            UNSET if row.idempotency_hash is None else row.idempotency_hash,
+        )
+
+
+def _as_it_is(number: int) -> int:
+    return number
+
+
+def before(volumes: Keyed, postings: Sequence[Posting]) -> dict[tuple[str, str, str], Volume]:
+    """The volumes as they were before postings that led to these."""
+    earlier = {key: [*volume] for key, volume in volumes.items()}
+    for source, destination, amount, asset, color in postings:
+        earlier[source, asset, color][1] -= amount
+        earlier[destination, asset, color][0] -= amount
+    return {key: Volume(*pair) for key, pair in earlier.items()}
