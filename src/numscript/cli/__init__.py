@@ -23,6 +23,7 @@ COMMANDS = {
     "check": "Find mistakes in scripts without running them.",
     "test": "Run the cases of spec files.",
     "test-init": "Write a first spec file for a script.",
+    "debug": "Step through a run of a script.",
     "disassemble": "Show what a script is compiled to.",
     "explain": "Explain an error or warning by its code.",
     "ledger": "Keep books: commit transactions, read, export and verify them.",
