@@ -128,9 +128,7 @@ def marked_place(script: Script, span: Span, tone: str, *, color: bool) -> str:
     return "\n".join(_marked_lines(script, span, tone, color)[0][1:])
 
 
-def _marked_lines(
-    script: Script, span: Span, tone: str, color: bool
-) -> tuple[list[str], int]:
+def _marked_lines(script: Script, span: Span, tone: str, color: bool) -> tuple[list[str], int]:
     """The lines of the script with carets, and how wide their numbers are."""
     first, last = script.position(span.start), script.position(span.end)
     if last.line > first.line and not script.line(last.line)[: last.column].strip():

@@ -54,9 +54,7 @@ def store_options(command: Command) -> Command:
     """What a script reads in a simulation."""
     options = (
         click.option("--balances", type=JSON_FILE, help="Balances: a JSON list of rows."),
-        click.option(
-            "--metadata", type=JSON_FILE, help="Metadata: account, then key, then text."
-        ),
+        click.option("--metadata", type=JSON_FILE, help="Metadata: account, then key, then text."),
     )
     for option in reversed(options):
         command = option(command)

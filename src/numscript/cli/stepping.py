@@ -6,9 +6,11 @@ so that the prompt neither knows nor minds whether it talks to a terminal or a p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
+
+import click
 
 from numscript import render
 from numscript.debugging import session as stands
@@ -235,7 +237,9 @@ class Stepping:
         for number in range(max(0, middle - LINES_AROUND), end + 1):
             mark = "->" if number == current else "  "
             dot = "*" if number in stops else " "
-            head = style(f"{mark}{dot}{number + 1:>{len(str(end + 1))}} |", "blue", color=self.color)
+            head = style(
+                f"{mark}{dot}{number + 1:>{len(str(end + 1))}} |", "blue", color=self.color
+            )
             self.show(f"{head} {render.visible(self.script.line(number))}".rstrip())
 
     def do_print(self, argument: str) -> None:
@@ -294,7 +298,7 @@ class Stepping:
         self.done = True
 
     def show_table(
-        self, headings: tuple[str, ...], rows: list[tuple[str, ...]], nothing: str
+        self, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]], nothing: str
     ) -> None:
         """A table, its last column to the right where it holds amounts; a word if it is empty."""
         numbers = {"Balance", "Amount"}
@@ -323,7 +327,7 @@ def find_command(word: str) -> Command:
 
 def read_number(text: str, what: str) -> int:
     """A whole number above zero that was typed. Raises Refusal."""
-    if text.isascii() and text.isdigit() and 0 < int(text[:9]):
+    if text.isascii() and text.isdigit() and int(text[:9]) > 0:
         return int(text[:9])
     raise Refusal(f"`{text}` is not {what}")
 
@@ -352,13 +356,13 @@ def changes(before: State, after: State) -> Iterator[str]:
         for posting in postings:
             asset = describe_asset(posting.asset, posting.color)
             yield f"{sign} {posting.source} -> {posting.destination} {asset} {posting.amount}"
-    for key, text in after.tx_metadata.items():
-        if before.tx_metadata.get(key) != text:
-            yield f"metadata {one_line(key)} = {one_line(text)}"
+    for name, text in after.tx_metadata.items():
+        if before.tx_metadata.get(name) != text:
+            yield f"metadata {one_line(name)} = {one_line(text)}"
     for account, texts in after.account_metadata.items():
-        for key, text in texts.items():
-            if before.account_metadata.get(account, {}).get(key) != text:
-                yield f"metadata of @{account} {one_line(key)} = {one_line(text)}"
+        for name, text in texts.items():
+            if before.account_metadata.get(account, {}).get(name) != text:
+                yield f"metadata of @{account} {one_line(name)} = {one_line(text)}"
     for text in after.printed[len(before.printed) :]:
         yield f"printed {one_line(text)}"
 
@@ -396,6 +400,6 @@ def typed_lines() -> Iterator[str]:
         try:
             yield input(PROMPT)
         except KeyboardInterrupt:
-            yield ""
+            click.echo()
         except EOFError:
             return

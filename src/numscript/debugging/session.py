@@ -52,6 +52,11 @@ class Session:
             self._state = self.at, self.trace.state(self.at)
         return self._state[1]
 
+    @property
+    def at_breakpoint(self) -> str:
+        """BREAKPOINT if it stands at one, which only matters at the start; else empty."""
+        return BREAKPOINT if self._has_breakpoint(self.step) else ""
+
     def place_breakpoint(self, line: int, column: int = 0) -> Clause | None:
         """Stop at the first clause from a place on; None if there is none. Both count from 0."""
         clause = self.trace.clauses.first_stop(line, column)

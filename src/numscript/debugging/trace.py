@@ -387,9 +387,7 @@ class Recorder:
         if self.machine is None or self.bound:
             return self.variables
         slots = self.machine.slots
-        found = {
-            name: slots[slot] for name, slot in self.slots.items() if slots[slot] is not None
-        }
+        found = {name: slots[slot] for name, slot in self.slots.items() if slots[slot] is not None}
         if len(found) > len(self.variables):
             self.variables = found
         return self.variables
@@ -415,9 +413,7 @@ def variable_slots(program: Program, clauses: Clauses) -> dict[str, int]:
     supplied = {variable.name: first + at for at, variable in enumerate(program.supplied)}
     code = program.bind_code
     stored = {
-        code.span(at): slot
-        for at, (op, slot, _) in enumerate(code.instructions)
-        if op == Op.STORE
+        code.span(at): slot for at, (op, slot, _) in enumerate(code.instructions) if op == Op.STORE
     }
     slots = {}
     for declaration in clauses.declarations:
