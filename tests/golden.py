@@ -48,9 +48,11 @@ def write(name: str, give: Callable[[str], str]) -> None:
 def main() -> None:
     """Write all golden files."""
     from tests.bytecode.test_compiler import disassembled
+    from tests.debugging.material import listed
     from tests.syntax.test_parser import errors_of
 
-    for name, give in (("code.txt", disassembled), ("syntax-errors.txt", errors_of)):
+    files = (("code.txt", disassembled), ("syntax-errors.txt", errors_of), ("traces.txt", listed))
+    for name, give in files:
         write(name, give)
         sys.stdout.write(f"wrote tests/golden/{name}\n")
 

@@ -15,7 +15,7 @@ import click
 from numscript import render
 from numscript.debugging import session as stands
 from numscript.debugging.session import Session, describe_asset
-from numscript.debugging.trace import END, FAILURE
+from numscript.debugging.trace import END, FAILURE, UNDONE
 from numscript.render import one_line, style
 
 if TYPE_CHECKING:
@@ -58,6 +58,14 @@ COMMANDS = (
     Command("help", "h", "", "show the commands"),
     Command("quit", "q", "", "end the session"),
 )
+
+
+TITLES = {
+    stands.BREAKPOINT: ": breakpoint",
+    stands.WATCH: ": a watched balance has changed",
+    UNDONE: ": this gives too little, and is undone",
+}
+"""What is said behind the place of a step, by the reason to stand there."""
 
 
 class Refusal(Exception):  # noqa: N818 - it is an answer
@@ -209,8 +217,7 @@ class Stepping:
             return
         line, column = self.script.position(step.span.start)
         place = f"{render.visible(self.script.name)}:{line + 1}:{column + 1}"
-        titles = {stands.BREAKPOINT: ": breakpoint", stands.WATCH: ": a watched balance changed"}
-        title = f"{place}{titles.get(session.reason, '')}"
+        title = f"{place}{TITLES.get(step.reason) or TITLES.get(session.reason, '')}"
         self.show(style(title, "bold", color=self.color))
         self.show(render.marked_place(self.script, step.span, "cyan", color=self.color))
 
@@ -339,8 +346,10 @@ def changes(before: State, after: State) -> Iterator[str]:
             yield f"${name} = {one_line(str(value))}"
     for key in dict.fromkeys((*before.balances, *after.balances)):
         old, new = before.balances.get(key), after.balances.get(key)
-        if old != new:
-            yield f"@{describe_balance(key)}: {describe_change(old, new)}"
+        if old is None and new is not None:
+            yield f"@{describe_balance(key)}: {new}"
+        elif (old or 0) != (new or 0):
+            yield f"@{describe_balance(key)}: {old} -> {new or 0}"
     if before.funds != after.funds:
         pieces = [
             f"{account} {amount}" + (f' \\ "{color}"' if color else "")
@@ -371,13 +380,6 @@ def describe_balance(key: BalanceKey) -> str:
     """An account and its asset."""
     account, asset, color = key
     return f"{account} {describe_asset(asset, color)}"
-
-
-def describe_change(old: int | None, new: int | None) -> str:
-    """An amount that became another."""
-    if old is None:
-        return str(new)
-    return f"{old} -> {0 if new is None else new}"
 
 
 # --- reading commands -------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from numscript import render
 from numscript.debugging import session as stands
 from numscript.debugging.session import Session, describe_asset
-from numscript.debugging.trace import END, FAILURE, trace
+from numscript.debugging.trace import END, FAILURE, UNDONE, trace
 from numscript.diagnostics import NumscriptError
 from numscript.script import Position, Span
 
@@ -238,6 +238,8 @@ class Adapter:
             body["text"] = str(session.trace.error.diagnostics[0])
         elif reason == END:
             body["description"] = "The run is over"
+        elif session.step.reason == UNDONE:
+            body["description"] = "This branch gives too little, and is undone"
         elif reason == stands.BREAKPOINT and session.step.clause is not None:
             body["hitBreakpointIds"] = [session.step.clause.number + 1]
         self._send("stopped", **body)

@@ -51,6 +51,12 @@ class Region(NamedTuple):
     parent: int
 
 
+def one_line(text: str) -> str:
+    """A stretch of a script on one line, cut where it is long."""
+    words = " ".join(text[: 10 * LONGEST_TITLE].split())
+    return words if len(words) <= LONGEST_TITLE else f"{words[: LONGEST_TITLE - 3]}..."
+
+
 class Clauses:
     """All clauses of a script, in the order of a run."""
 
@@ -117,9 +123,7 @@ class Clauses:
     ) -> int:
         """Note a clause; `end` is where its head ends if other clauses stand in it."""
         head = Span(span.start, span.end if end is None else end)
-        text = title or " ".join(self.script.text[head.start : head.end].split())
-        if len(text) > LONGEST_TITLE:
-            text = f"{text[: LONGEST_TITLE - 3]}..."
+        text = title or one_line(self.script.text[head.start : head.end])
         number = len(self.all)
         self.all.append(Clause(number, span, head, depth, parent, text))
         self._regions.append((*span, number))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from numscript.debugging.trace import END, FAILURE
+from numscript.debugging.trace import CLAUSE, END, FAILURE
 from numscript.diagnostics import NumscriptError
 
 if TYPE_CHECKING:
@@ -110,7 +110,9 @@ class Session:
         return self._has_breakpoint(step) or self._is_watched(step)
 
     def _has_breakpoint(self, step: Step) -> bool:
-        return step.clause is not None and step.clause.number in self.breakpoints
+        if step.reason != CLAUSE or step.clause is None:
+            return False
+        return step.clause.number in self.breakpoints
 
     def _is_watched(self, step: Step) -> bool:
         return any(change.key[0] in self.watched for change in step.changes)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from numscript.bytecode.opcodes import Op
 from numscript.bytecode.program import Code, Program
-from numscript.debugging.clauses import Clause, Clauses
+from numscript.debugging.clauses import Clause, Clauses, one_line
 from numscript.diagnostics import ExecutionError, plain
 from numscript.runtime.resolver import resolve
 from numscript.runtime.result import ExecutionResult, ResolvedProgram
@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from numscript.script import Script
 
 CLAUSE = "clause"
+UNDONE = "undone"
 END = "end"
 FAILURE = "failure"
-"""Why a run stops at a step: before a clause, behind the last one, or where it failed."""
+"""Why a run stops at a step: before a clause, before a branch of `oneof` that gives too little is
+undone, behind the last clause, or where it failed."""
 
 
 class Change(NamedTuple):
@@ -63,7 +65,7 @@ class Chain:
 class Step(NamedTuple):
     """A moment of a run: what it is about to do, and what happened since the step before.
 
-    reason: CLAUSE, END or FAILURE; span: what is marked, the place of the error at a failure;
+    reason: CLAUSE, UNDONE, END or FAILURE; span: what is marked, or the place of the error;
     changes: balances read or changed; notes: metadata set; turned: whether the funds are being
     given, so that the next piece is their last.
     """
@@ -83,7 +85,7 @@ class Step(NamedTuple):
     @property
     def depth(self) -> int:
         """How many clauses its clause stands in; where the run is over, less than any has."""
-        return self.clause.depth if self.reason == CLAUSE and self.clause else -1
+        return self.clause.depth if self.reason in (CLAUSE, UNDONE) and self.clause else -1
 
     @property
     def funds(self) -> tuple[Piece, ...]:
@@ -323,6 +325,10 @@ class Recorder:
         self.known = 0
         self.turned = False
         self.visited: set[int] = set()
+        # The first step of each branch that is being tried, and the end of one just looked at.
+        self.branches: list[int] = []
+        self.branch_end: tuple[int, int] | None = None
+        self.carried: tuple[Change, ...] = ()
         self.funds, self.postings, self.printed = Versions(), Versions(), Versions()
 
     def watch(self, code: Code, stops: list[Clause | None]) -> Code:
@@ -330,12 +336,18 @@ class Recorder:
         instructions, visited = code.instructions, self.visited
 
         def fetched(at: int) -> None:
+            op = instructions[at][0]
+            if self.branch_end is not None:
+                self.judge_branch(at)
+            if op == Op.ONEOF_TRY:
+                self.branches.append(len(self.steps))
             clause = stops[at]
             if clause is not None and clause.number not in visited:
                 visited.add(clause.number)
                 self.stop(CLAUSE, clause, clause.head)
-            op = instructions[at][0]
-            if op == Op.FUNDS_ASSEMBLE:
+            if op == Op.ONEOF_NEXT:
+                self.end_branch(at, instructions[at][1], code.span(at))
+            elif op == Op.FUNDS_ASSEMBLE:
                 # The list is turned round, so that versions from before have nothing to share.
                 self.turned, self.funds = True, Versions()
             elif op in (Op.SEND_BEGIN, Op.SEND_ALL_BEGIN):
@@ -382,6 +394,30 @@ class Recorder:
             )
         )
 
+    def end_branch(self, at: int, target: int, span: Span) -> None:
+        """Note what a branch of `oneof` took, for the case that it is undone now."""
+        started = self.branches.pop()
+        # A branch may be an empty block, without a clause of its own.
+        first = self.steps[started if started < len(self.steps) else -1].clause
+        assert first is not None
+        title = one_line(self.program.script.text[span.start : span.end])
+        self.stop(UNDONE, first._replace(span=span, head=span, title=title), span)
+        self.branch_end = at, target
+
+    def judge_branch(self, at: int) -> None:
+        """Take the note back if the branch gave all: where the run goes on tells."""
+        assert self.branch_end is not None
+        assert self.machine is not None
+        end, target = self.branch_end
+        self.branch_end = None
+        undone = at == end + 1
+        if undone and target == end + 1:
+            # Nothing is to be done in the last branch, so that both ways lead to the same place.
+            taken = self.steps[-1].taken
+            undone = len(self.machine.funds) < (taken.length if taken else 0)
+        if not undone:
+            self.carried = self.steps.pop().changes
+
     def _variables(self) -> Mapping[str, object]:
         """The variables that have a value by now; the same mapping as long as they are the same."""
         if self.machine is None or self.bound:
@@ -398,8 +434,12 @@ class Recorder:
             return ()
         balances = self.machine.balances
         if isinstance(balances, Balances):
-            changes = [Change(key, old, balances.get(key)) for key, old in balances.old.items()]
+            changed = {key: old for key, old, _ in self.carried}
+            for key, old in balances.old.items():
+                changed.setdefault(key, old)
             balances.old.clear()
+            self.carried = ()
+            changes = [Change(key, old, balances.get(key)) for key, old in changed.items()]
             return tuple(change for change in changes if change.before != change.after)
         # Before the first statement balances are only read, one after the other.
         read = list(balances.items())[self.known :]
