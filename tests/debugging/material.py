@@ -27,7 +27,7 @@ def listed(text: str) -> str:
     for number, step in enumerate(found.steps):
         if number:
             before, after = found.state(number - 1), found.state(number)
-            lines += [f"        {line}" for line in changes(before, after)]
+            lines += [f"        {line}" for line in changes(before, after, found.read)]
         lines.append(_line(found, step))
     return "\n".join(lines) + "\n"
 

@@ -38,22 +38,24 @@ ARGUMENTS = ("variables", "balances", "metadata")
 def debug(script: str | None, dap: bool, dap_port: str | None, output: str, **given: Any) -> None:
     """Step through a run of SCRIPT, forward and back. Nothing is written.
 
-    The run stops before each clause; `step`, `next`, `out`, `back` and `continue` move, `break 12`
-    stops at a line, `print`, `balances`, `funds` and `postings` show what is in flight, `help`
-    shows all commands. They are read from standard input, so a file of commands does as well.
+    The run stops before each clause. `step`, `next`, `out`, `back` and `continue` move, `break 12`
+    stops at a line, `print`, `balances`, `funds` and `postings` show what is in flight, and `help`
+    shows all commands; a letter is enough. They are read from standard input.
+
     Inputs are those of `numscript run`. With `-o json` the whole run is printed, step by step.
 
     \b
     Examples:
       numscript debug sale.num --var price="USD/2 1000" --balances balances.json
-      echo 'break 12\nc\nfunds' | numscript debug sale.num
+      numscript debug sale.num --inputs monday.json < commands.txt
       numscript debug sale.num -o json
+      numscript debug --dap
 
-    With --dap it speaks the Debug Adapter Protocol, and the editor says what to run: `program`,
-    with `inputs` (a file), `case` (of the spec file), or `variables`, `balances`, `metadata` and
-    `features`; see docs/debugger.md.
+    With --dap an editor steps through the run, by the Debug Adapter Protocol. It says what to
+    run: `program`, with `inputs` (a file), `case` (of the spec file), or `variables`, `balances`,
+    `metadata` and `features` in place.
 
-    Exit codes: 0 done, 1 the script does not compile (with -o json: or fails), 2 wrong usage.
+    Exit codes: 0 done, 1 the script does not compile (or, with -o json, fails), 2 wrong usage.
     """
     if dap or dap_port:
         if script is not None:

@@ -6,7 +6,7 @@ so that the prompt neither knows nor minds whether it talks to a terminal or a p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -144,7 +144,7 @@ class Stepping:
         for _ in range(times):
             if way() in (stands.BREAKPOINT, stands.WATCH, END, FAILURE) or session.at == 0:
                 break
-        for line in changes(before, session.state):
+        for line in changes(before, session.state, session.trace.read):
             self.show(render.visible(f"  {line}"))
         self.show_place()
 
@@ -339,17 +339,18 @@ def read_number(text: str, what: str) -> int:
     raise Refusal(f"`{text}` is not {what}")
 
 
-def changes(before: State, after: State) -> Iterator[str]:
-    """What differs between two moments of a run, a line each."""
+def changes(before: State, after: State, read: Mapping[BalanceKey, int]) -> Iterator[str]:
+    """What differs between two moments of a run that has read these balances, a line each."""
     for name, value in after.variables.items():
         if name not in before.variables:
             yield f"${name} = {one_line(str(value))}"
     for key in dict.fromkeys((*before.balances, *after.balances)):
-        old, new = before.balances.get(key), after.balances.get(key)
-        if old is None and new is not None:
-            yield f"@{describe_balance(key)}: {new}"
-        elif (old or 0) != (new or 0):
+        # What was read later had its balance all the time.
+        old, new = (state.balances.get(key, read.get(key)) for state in (before, after))
+        if old is not None and old != (new or 0):
             yield f"@{describe_balance(key)}: {old} -> {new or 0}"
+        elif key not in before.balances:
+            yield f"@{describe_balance(key)}: {new}"
     if before.funds != after.funds:
         pieces = [
             f"{account} {amount}" + (f' \\ "{color}"' if color else "")

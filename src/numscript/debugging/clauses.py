@@ -119,10 +119,10 @@ class Clauses:
     # --- the walk of the tree ---
 
     def _add(
-        self, span: Span, parent: int, depth: int, end: int | None = None, title: str = ""
+        self, span: Span, parent: int, depth: int, head: Span | None = None, title: str = ""
     ) -> int:
-        """Note a clause; `end` is where its head ends if other clauses stand in it."""
-        head = Span(span.start, span.end if end is None else end)
+        """Note a clause, with its head if other clauses stand in it."""
+        head = head or span
         text = title or one_line(self.script.text[head.start : head.end])
         number = len(self.all)
         self.all.append(Clause(number, span, head, depth, parent, text))
@@ -137,11 +137,12 @@ class Clauses:
         if not isinstance(statement, nodes.SendStatement):
             self._add(statement.span, -1, 0)
             return
-        send = self._add(statement.span, -1, 0, statement.sent.end)
+        send = self._add(statement.span, -1, 0, Span(statement.start, statement.sent.end))
         for side, part in (("source", statement.source), ("destination", statement.destination)):
             if isinstance(part, (nodes.SourceAllotment, nodes.DestinationAllotment)):
                 title = f"{side} in {len(part.items)} shares"
-                block = self._add(part.span, send, 1, self._opening(part), title)
+                word = self.script.text.rindex(side, statement.start, part.start)
+                block = self._add(part.span, send, 1, Span(word, self._opening(part)), title)
                 self._add_inside(part, block, 2)
             elif isinstance(part, _BLOCKS):
                 self._add_inside(part, send, 1)
@@ -164,7 +165,8 @@ class Clauses:
         if isinstance(inner, _BLOCKS):
             if inner is part and isinstance(part, nodes.SourceAllotment):
                 title = f"{len(part.items)} shares"
-            number = self._add(span, parent, depth, self._opening(inner), title)
+            head = Span(span.start, self._opening(inner))
+            number = self._add(span, parent, depth, head, title)
             self._add_inside(inner, number, depth + 1)
         else:
             self._add(span, parent, depth)

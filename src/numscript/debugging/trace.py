@@ -120,12 +120,14 @@ class State(NamedTuple):
 class Trace(NamedTuple):
     """A run from its first clause to its end.
 
-    The last step is the end, with the result, or the failure, with the error.
+    The last step is the end, with the result, or the failure, with the error. read: the balances
+    that the statements found.
     """
 
     script: Script
     clauses: Clauses
     steps: tuple[Step, ...]
+    read: Mapping[BalanceKey, int]
     result: ExecutionResult | None
     error: ExecutionError | None
 
@@ -323,6 +325,7 @@ class Recorder:
         self.slots = variable_slots(program, clauses)
         self.notes: list[Note] = []
         self.known = 0
+        self.read: dict[BalanceKey, int] = {}
         self.turned = False
         self.visited: set[int] = set()
         # The first step of each branch that is being tried, and the end of one just looked at.
@@ -362,6 +365,7 @@ class Recorder:
 
     def new_main_machine(self, resolved: ResolvedProgram) -> Machine:
         """The machine that moves funds, on balances and metadata that remember what changes."""
+        self.read = resolved.balances
         balances = Balances(resolved.balances)
         balances.old.update(dict.fromkeys(list(balances)[self.known :]))
         machine = self.machine = Machine(resolved.program, resolved.slots, balances)
@@ -484,7 +488,7 @@ def trace(program: Program, variables: Mapping[str, object], store: Store) -> Tr
         found = error.diagnostics[0]
         clause = None if found.span == NOWHERE else clauses.clause_at(found.span)
         recorder.stop(FAILURE, clause, found.span)
-        return Trace(program.script, clauses, tuple(recorder.steps), None, error)
+        return Trace(program.script, clauses, tuple(recorder.steps), recorder.read, None, error)
     recorder.stop(END, None, Span(len(program.script.text), len(program.script.text)))
     result = ExecutionResult(
         tuple(machine.postings),
@@ -492,4 +496,4 @@ def trace(program: Program, variables: Mapping[str, object], store: Store) -> Tr
         {account: dict(rows) for account, rows in machine.account_metadata.items()},
         tuple(machine.printed),
     )
-    return Trace(program.script, clauses, tuple(recorder.steps), result, None)
+    return Trace(program.script, clauses, tuple(recorder.steps), recorder.read, result, None)
