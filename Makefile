@@ -3,10 +3,10 @@ PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test fmt docs tables golden bench
+.PHONY: help setup check test fmt docs tables golden bench bench-million
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
 
 setup: ## make .venv and install the package with all that the tests need
 	python3 -m venv .venv
@@ -41,3 +41,7 @@ bench: ## measure everything and write docs/performance.md; takes half an hour, 
 	$(PYTHON) -m pytest benchmarks -q -k growth --benchmark-max-time=0.3 \
 	  --benchmark-json=.benchmarks/growth.json
 	$(PYTHON) -m benchmarks.report .benchmarks/stages-?.json .benchmarks/growth.json
+
+bench-million: ## fill a ledger on Postgres with a million transactions, write docs/ledger-plans.md
+	$(PYTHON) -m pip install --quiet --editable '.[bench]'
+	$(PYTHON) -m benchmarks.million

@@ -2,9 +2,10 @@
 
 The benchmarks of this tree run on both commits in turn, several times, so that what else the
 machine does meets both. A figure is the median of a commit's runs, of each its best time in
-thousandths of the unit of calibration.py; the noise is the median distance of the runs from it, of
-the commit where that is larger. A regression is a change above the threshold and three times the
-noise together. What looks slower is run again, as often once more, before it is believed.
+thousandths of the unit of calibration.py, or as a multiple of what ran in turn with it; the noise
+is the median distance of the runs from it, of the commit where that is larger. A regression is a
+change above the threshold and three times the noise together. What looks slower is run again, as
+often once more, before it is believed.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class Problem(Exception):  # noqa: N818 - said to the user and nothing else
 
 
 class Change(NamedTuple):
-    """One benchmark on both commits: thousandths of a unit or bytes, and the noise as a part."""
+    """One benchmark on both commits: thousandths of a unit, multiples of what ran beside it, or
+    bytes; and the noise as a part."""
 
     name: str
     test: str
@@ -75,7 +77,7 @@ def changes(old: Sequence[Results], new: Sequence[Results]) -> list[Change]:
         rows = [[run.rows[name] for run in runs if name in run.rows] for runs in (old, new)]
         if not rows[1]:
             continue
-        times = [[row.ratio * 1000 for row in side] for side in rows]
+        times = [[row.beside or row.ratio * 1000 for row in side] for side in rows]
         found.append(change_of(name, row.test, times))
         if row.bytes:
             held = [[row.bytes for row in side] for side in rows]

@@ -46,6 +46,7 @@ class Measure(Protocol):
         function: Callable[..., Any],
         *args: Any,
         beside: Callable[[], object] | None = None,
+        rounds: int | None = None,
         **notes: Any,
     ) -> Any: ...
 
@@ -55,7 +56,8 @@ def measure(benchmark: BenchmarkFixture, request: pytest.FixtureRequest) -> Meas
     """Times `function(*args)`; `per` among the notes says how many things one call does.
 
     The unit is measured in turn with it. With `beside`, another function, that is run in turn with
-    it too, and how many times as long as that it takes is noted.
+    it too, and how many times as long as that it takes is noted; where that function gives a float,
+    these are its seconds. `rounds`: how many, where the time that there is does not say it.
     """
     seconds = float(request.config.getoption("benchmark_max_time"))
     pedantic: Callable[..., Any] = benchmark.pedantic
@@ -64,6 +66,7 @@ def measure(benchmark: BenchmarkFixture, request: pytest.FixtureRequest) -> Meas
         function: Callable[..., Any],
         *args: Any,
         beside: Callable[[], object] | None = None,
+        rounds: int | None = None,
         **notes: Any,
     ) -> Any:
         benchmark.extra_info.update(notes)
@@ -72,8 +75,9 @@ def measure(benchmark: BenchmarkFixture, request: pytest.FixtureRequest) -> Meas
         gc.collect()
         one = _estimate(function, args)
         iterations = max(1, math.ceil(ROUND / one))
-        rounds = int(seconds / (one * iterations))
-        rounds = 3 if one > LONG else min(max(rounds, LEAST_ROUNDS), MOST_ROUNDS)
+        if rounds is None:
+            rounds = int(seconds / (one * iterations))
+            rounds = 3 if one > LONG else min(max(rounds, LEAST_ROUNDS), MOST_ROUNDS)
         between = Between(beside)
         result = pedantic(function, args, None, None, between, rounds, 0, iterations)
         stats: Any = benchmark.stats
@@ -117,8 +121,8 @@ class Between:
         """Run the other function, if there is one."""
         if self.beside is not None:
             start = perf_counter()
-            self.beside()
-            self.besides.append(perf_counter() - start)
+            told = self.beside()
+            self.besides.append(told if isinstance(told, float) else perf_counter() - start)
 
 
 def _estimate(function: Callable[..., Any], args: tuple[Any, ...]) -> float:

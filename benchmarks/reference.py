@@ -69,4 +69,24 @@ AIMS = {
         "Memory of the program `order` with its function", 60, 60, " KB", below=True
     ),
     "growth": Aim("The largest growth exponent", 1.1, 1.1, "", below=True),
+    "commits": Aim(
+        "Ledger on Postgres, one thread: times the rate of one client of pgbench",
+        0.8, 0.8, "x", below=False,
+    ),
+    "threads": Aim(
+        "Ledger on Postgres, 16 threads on one ledger: times the rate of one thread",
+        4, 4, "x", below=False,
+    ),
+    "hot": Aim(
+        "Ledger on Postgres, 16 threads on one hot account: times the time of disjoint accounts",
+        1.1, 1.1, "x", below=True,
+    ),
+    "bulks": Aim(
+        "Ledger on Postgres, bulks of 1,000: transactions a second",
+        10_000, 10_000, "", below=False,
+    ),
+    "memory_ledger": Aim(
+        "Ledger in memory, bulks of 1,000: transactions a second",
+        50_000, 50_000, "", below=False,
+    ),
 }  # fmt: skip

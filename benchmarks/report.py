@@ -116,6 +116,25 @@ def reached(results: Results) -> dict[str, float | None]:
         "startup": max(runs, default=None),
         "memory": order.bytes / 1024 if order else None,
         "growth": max(slopes.values()) if slopes else None,
+        **reached_by_ledgers(results),
+    }
+
+
+def reached_by_ledgers(results: Results) -> dict[str, float | None]:
+    """The figures of the aims that are about ledgers."""
+
+    def seconds(program: str, stage: str) -> float | None:
+        row = results.find("ledger", program, stage)
+        return row.median if row else None
+
+    one = results.find("ledger", "postgres", "disjoint, 1 thread")
+    cold, hot = (seconds("postgres", f"{name}, 16 threads") for name in ("disjoint", "hot"))
+    return {
+        "commits": quotient(1, one.beside) if one else None,
+        "threads": quotient(one.median if one else None, cold),
+        "hot": quotient(hot, cold),
+        "bulks": quotient(1, seconds("postgres", "bulks of 1,000")),
+        "memory_ledger": quotient(1, seconds("memory", "bulks of 1,000")),
     }
 
 
@@ -304,6 +323,42 @@ def startup_lines(results: Results) -> list[str]:
     return lines + table(head, rows)
 
 
+LEDGER = """\
+## Ledgers
+
+Transactions a second, the median of rounds. On Postgres (a server of its own, `fsync` and
+`synchronous_commit` on) each round stands between two runs of pgbench on the same server, its
+built-in script like TPC-B with as many clients, with one for bulks; *of pgbench* is the rate
+divided by that of pgbench then. Beside the other storages the unit runs. A transaction is a run of
+a compiled script with one posting; *disjoint* threads pay to accounts of their own, *hot* ones all
+to one. `docs/ledger-plans.md` is about a million of them.
+"""
+
+
+def ledger_lines(results: Results) -> list[str]:
+    """Commits of ledgers over each storage, beside pgbench."""
+    programs = results.programs("ledger")
+    stages = dict.fromkeys(row.stage for row in results.rows.values() if row.suite == "ledger")
+    rows = []
+    for stage in stages:
+        cells = [stage]
+        for program in programs:
+            row = results.find("ledger", program, stage)
+            cells.append(f"{1 / row.median:,.0f}" if row else MISSING)
+            if program == "postgres":
+                rate = 1 / row.median * row.beside if row else None
+                cells.append(f"{rate:,.0f}" if rate else MISSING)
+                cells.append(figure(quotient(1, row.beside if row else None)))
+            else:
+                cells.append(figure(row.ratio * 1000 if row else None))
+        rows.append(cells)
+    head = [""]
+    for program in programs:
+        more = ["pgbench", "of pgbench"] if program == "postgres" else ["thousandths of a unit"]
+        head += [program, *more]
+    return [*LEDGER.splitlines(), "", *table(head, rows)] if rows else []
+
+
 def growth_lines(results: Results) -> list[str]:
     """The exponents, then the times that they come from."""
     slopes = exponents(results)
@@ -352,6 +407,7 @@ def page(results: Results) -> str:
         *stages_lines(results),
         *startup_lines(results),
         *memory_lines(results),
+        *ledger_lines(results),
         *growth_lines(results),
     ]
     return "\n".join(lines).rstrip() + "\n"

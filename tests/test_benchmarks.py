@@ -52,6 +52,16 @@ def results(*entries: dict[str, Any]) -> Results:
     return from_json(document(*entries))
 
 
+LEDGERS = (
+    ("postgres", "disjoint, 1 thread", 0.01, 1.25),
+    ("postgres", "disjoint, 16 threads", 0.05, 0.5),
+    ("postgres", "hot, 16 threads", 0.04, 0.5),
+    ("postgres", "bulks of 1,000", 0.2, 0.1),
+    ("memory", "bulks of 1,000", 1, 0.0),
+)
+"""Each with its best rate, 100,000 a second being one, and its time as a multiple of pgbench's."""
+
+
 def complete() -> list[dict[str, Any]]:
     """Results of everything that an aim is about; the translated runs are five times as fast."""
     rows = []
@@ -65,6 +75,10 @@ def complete() -> list[dict[str, Any]]:
     rows += [
         entry("startup", "numscript run order.num", "process", 6000, beside=1.2),
         entry("memory", "order", "with_function", 300, bytes=20 * 1024),
+        *(
+            entry("ledger", program, stage, 1.0 / rate, per=1, beside=beside)
+            for program, stage, rate, beside in LEDGERS
+        ),
         *(entry("growth", "sources", "parse", n / 10, size=n) for n in growth.SIZES),
         *(entry("growth", "sources", "check", n * n / 1e4, size=n) for n in growth.SIZES),
     ]
@@ -105,6 +119,11 @@ def test_the_aims_say_what_is_met() -> None:
         "startup": pytest.approx(1.2),
         "memory": pytest.approx(20),
         "growth": pytest.approx(2),
+        "commits": pytest.approx(0.8),
+        "threads": pytest.approx(5),
+        "hot": pytest.approx(1.25),
+        "bulks": pytest.approx(20_000 / 1.1),
+        "memory_ledger": pytest.approx(100_000 / 1.1),
     }
     assert found.keys() == AIMS.keys()
     lines = report.aims_lines(results(*complete()))
@@ -117,7 +136,15 @@ def test_the_aims_say_what_is_met() -> None:
         "met",
         "met",
         "**not met**",
+        "met",
+        "met",
+        "**not met**",
+        "met",
+        "met",
     ]
+    text = "\n".join(report.ledger_lines(results(*complete())))
+    assert "| disjoint, 1 thread | 909 | 1,136 | 0.800 | - | - |" in text
+    assert "| bulks of 1,000 | 18,182 | 1,818 | 10.0 | 90,909 | 1.00 |" in text
 
 
 def test_what_was_not_measured_is_said_so() -> None:

@@ -6,7 +6,11 @@
     result = program.run()
     result.postings      # (Posting(source='world', destination='alice', amount=100, ...),)
 
-Amounts are integers in the asset's smallest unit: `USD/2 100` is one dollar.
+Amounts are integers in the asset's smallest unit: `USD/2 100` is one dollar. Books are kept so:
+
+    ledger = numscript.Ledger(numscript.open_storage("sqlite:///books.db"), "main")
+    ledger.run(program)
+    ledger.balances("alice")      # {"USD/2": 100}
 """
 
 from __future__ import annotations
@@ -22,16 +26,21 @@ if TYPE_CHECKING:
         Diagnostic,
         ExecutionError,
         Kind,
+        LedgerError,
         NumscriptError,
         ParseError,
         Severity,
+        StorageError,
     )
     from numscript.embedding import Program, check, compile  # noqa: A004 - as `re.compile`
+    from numscript.ledger.ledger import Ledger
     from numscript.prelude import BUILTINS, FEATURES, Type
     from numscript.runtime.result import ExecutionResult, Needs, Posting, ResolvedProgram
     from numscript.runtime.store import BalanceKey, MetadataQuery, StaticStore, Store
     from numscript.runtime.vm import execute
     from numscript.script import Limits, Position, Script, Span
+    from numscript.storage import open_storage
+    from numscript.storage.protocol import Transaction
     from numscript.values import Account, Asset, Monetary, Portion
 
 __version__ = "0.1.0"
@@ -48,6 +57,8 @@ __all__ = [
     "ExecutionError",
     "ExecutionResult",
     "Kind",
+    "Ledger",
+    "LedgerError",
     "Limits",
     "MetadataQuery",
     "Monetary",
@@ -63,12 +74,15 @@ __all__ = [
     "Severity",
     "Span",
     "StaticStore",
+    "StorageError",
     "Store",
+    "Transaction",
     "Type",
     "check",
     "compile",
     "errors",
     "execute",
+    "open_storage",
 ]
 
 _HOMES = {
@@ -78,16 +92,21 @@ _HOMES = {
         "Diagnostic",
         "ExecutionError",
         "Kind",
+        "LedgerError",
         "NumscriptError",
         "ParseError",
         "Severity",
+        "StorageError",
     ),
     "embedding": ("Program", "check", "compile"),
+    "ledger.ledger": ("Ledger",),
     "prelude": ("BUILTINS", "FEATURES", "Type"),
     "runtime.result": ("ExecutionResult", "Needs", "Posting", "ResolvedProgram"),
     "runtime.store": ("BalanceKey", "MetadataQuery", "StaticStore", "Store"),
     "runtime.vm": ("execute",),
     "script": ("Limits", "Position", "Script", "Span"),
+    "storage": ("open_storage",),
+    "storage.protocol": ("Transaction",),
     "values": ("Account", "Asset", "Monetary", "Portion"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

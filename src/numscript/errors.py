@@ -1725,6 +1725,37 @@ class BrokenBound(Kind):
     reason: str
 
 
+class NoBooks(Kind):
+    """A storage that is opened for reading only holds no books, or those of an older version.
+
+    version: that of its tables, 0 where it has none.
+
+    ```python
+    import sqlite3
+    import tempfile
+    from contextlib import closing
+    from pathlib import Path
+
+    from numscript.storage import open_storage
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "other.db"
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("CREATE TABLE theirs (a)")
+        open_storage(f"sqlite:///{path}?mode=ro")
+    ```
+
+    Opened for writing, it gets the tables that books need. Nothing was changed.
+    """
+
+    code = "NUM609"
+    title = "no books"
+    text = "`{url}` has no books of this version"
+    hint_text = "`numscript ledger init` makes them"
+    url: str
+    version: int
+
+
 CATALOGUE: dict[str, type[Kind]] = {
     kind.code: kind
     for kind in list(globals().values())

@@ -266,7 +266,7 @@ REFUSED: list[tuple[str, list[Instruction], str]] = [
 )
 def test_what_the_verifier_refuses(instructions: list[Instruction], reason: str) -> None:
     program = numscript.compile("print 1", tuple(FEATURES))
-    code = Code(tuple(instructions), tuple(numscript.Span(0, 1) for _ in instructions))
+    code = Code(tuple(instructions), (0, 1) * len(instructions))
     with pytest.raises(ValueError, match=reason):
         verify(rebuilt(program, "main", code))
 

@@ -92,6 +92,15 @@ def test_a_script_is_committed_and_its_transaction_shown(opened: Call) -> None:
     )
 
 
+def test_what_a_committed_script_prints_is_shown(opened: Call, folder: Path) -> None:
+    text = (folder / "sale.num").read_text("utf-8")
+    (folder / "loud.num").write_text(f'{text}\nprint "sold"\n', "utf-8")
+    loud = ("loud.num", "--var", "price=USD/2 500", *BOOKS)
+    for command in (("run",), ("ledger", "run")):
+        assert opened(*command, *loud).stdout.startswith("Printed\nsold\n\nTransaction  ")
+        assert tree_of(opened(*command, *loud, "-o", "json"))["printed"] == ["sold"]
+
+
 def test_a_committed_transaction_is_one_document_for_a_machine(opened: Call) -> None:
     when = "2026-01-31T12:00:00+02:00"
     sale = ("run", "sale.num", "--var", "price=USD/2 500", *BOOKS, "-o", "json")
@@ -309,6 +318,42 @@ def test_a_long_transaction_is_cut_in_a_list(opened: Call, folder: Path) -> None
     assert "a:14 " in opened("ledger", "transaction", "3", *BOOKS).stdout
 
 
+def test_pages_lead_back(opened: Call) -> None:
+    command = ("ledger", "transactions", *BOOKS, "-o", "json", "--limit", "1")
+    first = tree_of(opened(*command))
+    second = tree_of(opened(*command, "--after", first["next"]))
+    assert tree_of(opened(*command, "--cursor", second["previous"]))["data"] == first["data"]
+    text = opened("ledger", "transactions", *BOOKS, "--limit", "1", "--after", first["next"])
+    assert f"note: the page before: --after {second['previous']}" in text.stderr
+
+
+def test_volumes_of_an_interval_are_listed_and_added_up(opened: Call) -> None:
+    past = ("--timestamp", "2020-01-01T00:00:00Z")
+    assert opened("ledger", "post", "world", "old", "X 7", *BOOKS, *past).exit_code == 0
+    year = (*BOOKS, "--since", "2020-01-01T00:00:00Z", "--pit", "2020-12-31T23:59:59Z")
+    assert opened("ledger", "volumes", *year).stdout == (
+        "Account  Asset  Input  Output  Balance\n"
+        "old      X          7       0        7\n"
+        "world    X          0       7       -7\n"
+    )
+    assert opened("ledger", "balances", "old", "--sum", *year).stdout == "Asset  Sum\nX        7\n"
+    later = ("--since", "2021-01-01T00:00:00Z")
+    assert "old" not in opened("ledger", "volumes", *BOOKS, *later).stdout
+    assert "old" in opened("ledger", "volumes", *BOOKS, *later, "--by-insertion").stdout
+
+
+def test_the_ledgers_of_a_storage_are_listed(opened: Call) -> None:
+    assert opened("ledger", "init", *BOOKS, "--ledger", "europe").exit_code == 0
+    assert shown(opened("ledger", "list", *BOOKS)) == (
+        "Ledger  Transactions  Lines  Last change\n"
+        "europe             0      0\n"
+        "main               2      2  DATE\n"
+    )
+    europe, main = tree_of(opened("ledger", "list", *BOOKS, "-o", "json"))["data"]
+    assert europe == {"name": "europe", "transactions": 0, "logs": 0, "hash": ""}
+    assert (main["name"], main["logs"], len(main["hash"])) == ("main", 2, 64)
+
+
 def test_logs_and_stats(opened: Call) -> None:
     opened("ledger", "revert", "2", *BOOKS)
     opened("ledger", "set-metadata", "2", "--delete", "kind", *BOOKS)
@@ -433,7 +478,10 @@ def test_every_command_has_help_with_an_example_and_the_same_options(call: Call,
     done = call("ledger", name, "--help")
     assert done.exit_code == 0
     assert done.stdout.count(f"numscript ledger {name}") >= 2
-    for option in ("--storage URL", "--ledger NAME", "--output-format", "NUMSCRIPT_STORAGE"):
+    shared = ["--storage URL", "--ledger NAME", "--output-format", "NUMSCRIPT_STORAGE"]
+    if name == "list":
+        shared.remove("--ledger NAME")
+    for option in shared:
         assert option in done.stdout
     group = import_module("numscript.cli.ledger").ledger
     command = group.get_command(None, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +23,7 @@ from numscript.ledger import (
     SetMetadata,
     Transaction,
 )
-from numscript.storage import Storage
+from numscript.storage import Storage, open_storage
 from tests.storage.backends import START, Clock
 
 SALE = "send [USD/2 100] ( source = @world destination = @alice )"
@@ -165,6 +166,31 @@ def test_a_dry_run_leaves_no_trace(ledger: Ledger) -> None:
     assert ledger.run(SALE, reference="r", idempotency_key="k").id == 2
 
 
+def test_what_a_script_prints_is_given_to_its_caller(ledger: Ledger) -> None:
+    script = f'print "one"\nprint [USD/2 7]\n{SALE}'
+    done = ledger.run(script, idempotency_key="k")
+    assert done.printed == ("one", "USD/2 7")
+    assert done.to_dict()["printed"] == ["one", "USD/2 7"]
+    assert ledger.run(script, dry_run=True).printed == done.printed
+    (result,) = ledger.bulk([Run(script)])
+    assert result.transaction is not None
+    assert result.transaction.printed == done.printed
+    # It is not part of the books.
+    assert ledger.run(script, idempotency_key="k").printed == ()
+    assert ledger.transaction(1).printed == ()
+    assert ledger.verify() == []
+
+
+def test_an_account_never_seen_has_no_dates(ledger: Ledger) -> None:
+    account = ledger.account("nobody")
+    assert (account.first_usage, account.inserted_at, account.updated_at) == (None, None, None)
+
+
+def test_a_reserved_name_is_told_as_such(storage: Storage) -> None:
+    kind = refused(errors.InvalidRequest, lambda: Ledger(storage, "_info"))
+    assert kind.fields == {"part": "ledger name", "reason": "`_info` is reserved"}
+
+
 def test_a_transaction_is_reverted_once(ledger: Ledger) -> None:
     ledger.post([world(), Posting("alice", "bob", 40, "USD/2")], timestamp="2025-05-05T00:00:00Z")
     back = ledger.revert(1, at_effective_date=True, metadata={"why": "error"})
@@ -176,6 +202,9 @@ def test_a_transaction_is_reverted_once(ledger: Ledger) -> None:
     assert back.timestamp == datetime(2025, 5, 5, tzinfo=UTC)
     first = ledger.transaction(1)
     assert (first.reverted, first.reverted_by, first.reverted_at) == (True, 2, back.inserted_at)
+    assert first.to_dict()["revertedBy"] == 2
+    assert back.to_dict()["reverts"] == 1
+    assert not {"reverts", "revertedBy", "printed"} & set(ledger.run(SALE, dry_run=True).to_dict())
     assert refused(errors.AlreadyReverted, lambda: ledger.revert(1)).fields == {"id": 1, "by": 2}
     assert refused(errors.UnknownTransaction, lambda: ledger.revert(9)).fields["id"] == 9
     again = ledger.revert(2)
@@ -448,6 +477,63 @@ def test_a_damaged_log_imports_nothing(
     assert raised.value.kind.code == code
     assert copy.stats() == (0, 0, 0)
     assert copy.verify() == []
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("not a line", "line 4 is no line of a log: it is no JSON at column 1"),
+        ('{"data":{"a', "line 4 is no line of a log: it breaks off at column 10"),
+        ('{"data":', "line 4 is no line of a log: it breaks off at column 9"),
+        ('{"id":1,"id":2}', "line 4 is no line of a log: an object has the same key twice"),
+        (f'{{"id":{"9" * 5000}}}', "line 4 is no line of a log: it has a number of 5000 digits"),
+    ],
+)
+def test_a_bad_line_is_named_by_its_place_in_the_file(
+    ledger: Ledger, name: str, storage: Storage, line: str, said: str
+) -> None:
+    fill(ledger)
+    copy = Ledger(storage, f"{name}-copy")
+    first, *rest = ledger.export()
+    kind = refused(errors.InvalidLogLine, lambda: copy.import_(["", first, "\n", line, *rest]))
+    assert kind.message == said
+    assert copy.import_(["\n", first, "", *rest]) == 1 + len(rest)
+
+
+def test_long_work_tells_how_far_it_is(storage: Storage, ledger: Ledger, name: str) -> None:
+    posts = [Post([world()]) for _ in range(1500)]
+    ledger.bulk(posts)
+    told: list[int] = []
+    assert ledger.verify(progress=told.append) == []
+    assert (sum(told), len(told) > 1) == (1500, True)
+    told.clear()
+    assert Ledger(storage, f"{name}-copy").import_(ledger.export(), progress=told.append) == 1500
+    assert (sum(told), len(told) > 1) == (1500, True)
+
+
+def test_verifying_needs_no_more_memory_for_a_longer_log(tmp_path: Path) -> None:
+    import tracemalloc
+
+    ledger = Ledger(open_storage(f"sqlite:///{tmp_path / 'books.db'}"), "main", clock=Clock())
+
+    def peak() -> int:
+        tracemalloc.start()
+        try:
+            assert ledger.verify() == []
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    def post(first: int, last: int) -> None:
+        for start in range(first, last, 1000):
+            numbers = range(start, start + 1000)
+            results = ledger.bulk([Post([world()], f"r-{n}", {"n": str(n)}) for n in numbers])
+            assert all(result.ok for result in results)
+
+    post(0, 2000)
+    short = peak()
+    post(2000, 8000)
+    assert peak() < 1.3 * short
 
 
 def test_several_ledgers_objects_share_a_committer(storage: Storage, name: str) -> None:

@@ -18,6 +18,7 @@ from numscript.diagnostics import Kind, StorageError
 from numscript.ledger import Ledger, Posting
 from numscript.storage import Volume, hide_password, open_storage, tables
 from numscript.storage.memory import MemoryStorage
+from tests.storage.backends import START
 
 SALE = [Posting("world", "a", 1, "USD/2")]
 
@@ -51,6 +52,7 @@ def test_a_wrong_url_says_what_is_wrong(url: str, kind: type[Kind], said: str) -
         open_storage(url)
     assert type(raised.value.kind) is kind
     assert "secret" not in str(raised.value)
+    assert not set("\t\r\n") & set(raised.value.kind.message)
 
 
 def test_passwords_are_not_shown() -> None:
@@ -66,6 +68,40 @@ def test_a_database_that_is_not_there(postgres_url: str) -> None:
     assert "does not exist" in refused(errors.CannotOpen, lambda: open_storage(url)).message
 
 
+def test_a_wrong_password(postgres_url: str) -> None:
+    import psycopg
+
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+
+        def value(text: LiteralString) -> str:
+            row = connection.execute(text).fetchone()
+            assert row is not None
+            return str(row[0])
+
+        rules = Path(value("SHOW hba_file"))
+        if not rules.is_file():
+            pytest.skip("the server given is not on this machine")
+        before, name = rules.read_text(), f"r{uuid4().hex[:8]}"
+        connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'right'".encode())
+        connection.execute(f"GRANT CREATE ON SCHEMA public TO {name}".encode())
+        try:
+            kinds = "".join(f"{kind} all {name} scram-sha-256\n" for kind in ("local",))
+            rules.write_text(kinds + before)
+            value("SELECT pg_reload_conf()")
+            where = postgres_url.partition("@")[2]
+            url = f"postgresql://{name}:wrong@{where}"
+            kind = refused(errors.CannotOpen, partial(open_storage, url))
+            assert f'password authentication failed for user "{name}"' in kind.message
+            assert "\t" not in kind.message
+            assert "\n" not in kind.message
+            assert "wrong" not in kind.message
+        finally:
+            rules.write_text(before)
+            value("SELECT pg_reload_conf()")
+            connection.execute(f"DROP OWNED BY {name}".encode())
+            connection.execute(f"DROP ROLE {name}".encode())
+
+
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     path = tmp_path / "books.db"
     path.write_text("these are no books " * 100)
@@ -78,6 +114,8 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
 def test_a_file_opened_for_reading_only(tmp_path: Path) -> None:
     path = tmp_path / "books.db"
     refused(errors.CannotOpen, lambda: open_storage(f"sqlite:///{path}?mode=ro"))
+    sqlite3.connect(path).close()
+    refused(errors.NoBooks, lambda: open_storage(f"sqlite:///{path}?mode=ro"))
     storage = open_storage(f"sqlite:///{path}")
     Ledger(storage, "main").post(SALE)
     reading = open_storage(f"sqlite:///{path}?mode=ro")
@@ -133,6 +171,7 @@ def test_a_newer_schema_is_left_alone(tmp_path: Path, postgres_url: str) -> None
     with sqlite3.connect(path) as database:
         database.execute("UPDATE numscript_schema SET version = 99")
     database.close()
+    refused(errors.NewerSchema, lambda: open_storage(f"sqlite:///{path}?mode=ro"))
     kind = refused(errors.NewerSchema, lambda: open_storage(f"sqlite:///{path}"))
     assert kind.fields == {"found": 99, "known": len(tables.migrations(tables.SQLITE))}
     url, drop = fresh_database(postgres_url)
@@ -176,11 +215,14 @@ def test_an_older_schema_is_upgraded(
             whole = tables.migrations
             patch.setattr(tables, "migrations", partial(first, whole))
             old = open_storage(place)
-            Ledger(old, "main").post(SALE)
+            old.create_ledger("main", START)
             old.close()
         new = open_storage(place)
+        assert new.ledgers() == ["main"]
         ledger = Ledger(new, "main")
-        assert ledger.balances("a") == {"USD/2": 1}
+        ledger.post(SALE)
+        ledger.post(SALE)
+        assert ledger.balances("a") == {"USD/2": 2}
         assert ledger.verify() == []
         new.close()
     drop()
@@ -193,6 +235,38 @@ def test_several_processes_make_the_tables_at_once(postgres_url: str) -> None:
     with ThreadPoolExecutor(6) as threads:
         for storage in threads.map(lambda _: open_storage(url), range(6)):
             storage.close()
+    drop()
+
+
+def test_books_are_read_without_being_made_or_upgraded(tmp_path: Path, postgres_url: str) -> None:
+    import psycopg
+
+    url, drop = fresh_database(postgres_url)
+    known = len(tables.migrations(tables.POSTGRES))
+
+    def reason() -> object:
+        kind = refused(errors.CannotOpen, lambda: open_storage(url, read_only=True))
+        return kind.fields["reason"]
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        assert reason() == "it has no books, and is read-only"
+        made = connection.execute("SELECT count(*) FROM pg_class WHERE relname ~ 'numscript'")
+        assert made.fetchone() == (0,)
+        open_storage(url).close()
+        connection.execute("UPDATE numscript_schema SET version = 1")
+        assert reason() == "it has no books of this version, and is read-only"
+        connection.execute("UPDATE numscript_schema SET version = %s", (known,))
+    file = f"sqlite:///{tmp_path / 'books.db'}"
+    for place in (url, file):
+        storage = open_storage(place)
+        Ledger(storage, "main").post(SALE)
+        storage.close()
+        reading = open_storage(place, read_only=True)
+        ledger = Ledger(reading, "main", create=False)
+        assert ledger.balances("a") == {"USD/2": 1}
+        refused(errors.WriteRefused, partial(ledger.post, SALE))
+        assert ledger.verify() == []
+        reading.close()
     drop()
 
 

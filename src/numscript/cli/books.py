@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 VARIABLE = "NUMSCRIPT_STORAGE"
 MAIN = "main"
 SQLITE = "sqlite:///"
-READ_ONLY = ", and is read-only"
-"""What the storage says of a file that it may not make books in; nobody asked for that here."""
 
 
 class Access(Enum):
@@ -181,13 +179,22 @@ def read_pairs(pairs: tuple[str, ...] | list[str], hint: str) -> dict[str, str]:
 @contextmanager
 def open_books(url: str | None, name: str, access: Access, output: str) -> Iterator[Ledger]:
     """The ledger of a name in the storage of a URL. What goes wrong with it ends the command."""
+    check_name(name)
+    with open_storage_of(url, output, access) as storage:
+        yield _open_ledger(storage, name, access, output)
+
+
+@contextmanager
+def open_storage_of(
+    url: str | None, output: str, access: Access = Access.READ
+) -> Iterator[Storage]:
+    """The storage of a URL. What goes wrong with it ends the command."""
     from numscript.diagnostics import NumscriptError
 
-    check_name(name)
     try:
         storage = _open_storage(url, access)
         try:
-            yield _open_ledger(storage, name, access, output)
+            yield storage
         finally:
             storage.close()
     except NumscriptError as error:
@@ -249,17 +256,18 @@ def _open_storage(url: str | None, access: Access) -> Storage:
         raise console.BadInput(
             f"{missing}: there is no such file; `numscript ledger init --storage {url}` creates it"
         )
-    if access in (Access.CREATE, Access.CHANGE) or not url.startswith(SQLITE) or "mode=" in url:
+    if access in (Access.CREATE, Access.CHANGE):
         return open_storage(url)
     try:
-        # A file that is no book, or of another version, is left as it is.
-        return open_storage(f"{url}{'&' if '?' in url else '?'}mode=ro")
+        # What holds no books, or those of another version, is left as it is.
+        return open_storage(url, read_only=True)
     except StorageError as error:
-        if isinstance(error.kind, errors.CannotOpen):
-            reason = error.kind.reason
-            if reason.endswith(READ_ONLY):
-                reason = f"{reason.removesuffix(READ_ONLY)}; `numscript ledger init` makes them"
-            raise StorageError.of(errors.CannotOpen(url=url, reason=reason)) from None
+        match error.kind:
+            case errors.NoBooks(version=0) if access is Access.TRY:
+                return open_storage("memory:")
+            case errors.NoBooks(version=version):
+                kind = errors.NoBooks(url=shown_url(url), version=version)
+                raise StorageError.of(kind) from None
         raise
 
 

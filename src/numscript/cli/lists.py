@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,21 +18,18 @@ PAGE = 50
 MAX_PAGE = 10_000
 
 
-class Moment(NamedTuple):
-    """A point in time to look at, and whether by the dates of insertion."""
-
-    pit: str | None
-    by_insertion: bool
+Decorated = Callable[..., Any]
 
 
-def moment_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def moment_options(command: Decorated) -> Decorated:
     """The options of a point in time; the command gets them as one argument, `moment`."""
 
     @wraps(command)
     def call(*arguments: Any, pit: str | None, by_insertion: bool, **rest: Any) -> Any:
-        if by_insertion and pit is None:
+        if by_insertion and pit is None and rest.get("since") is None:
             raise click.UsageError("--by-insertion is said of a point in time: give --pit too")
-        return command(*arguments, moment=Moment(pit, by_insertion), **rest)
+        moment = {"pit": pit, "by_insertion": by_insertion}
+        return command(*arguments, moment=moment, **rest)
 
     call = click.option(
         "--by-insertion",
@@ -44,51 +41,47 @@ def moment_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )(call)
 
 
-def filter_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The option `--filter`; the command gets the filter as data, `wanted`."""
+def list_options(
+    orders: Sequence[str] = (), *, descending: bool, moment: bool = True
+) -> Callable[[Decorated], Decorated]:
+    """The options of a list; the command gets them as one argument, `asked`.
 
-    @wraps(command)
-    def call(*arguments: Any, filter_text: str | None, **rest: Any) -> Any:
-        return command(*arguments, wanted=_read_filter(filter_text), **rest)
+    It holds them by the names that the ledger's own lists have for them. orders: what it can be
+    sorted by, the first being the default.
+    """
 
-    return click.option(
-        "--filter", "filter_text", metavar="JSON", help="Only what matches a filter, as told above."
-    )(call)
-
-
-def page_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of a page; the command gets them as one argument, `page`."""
-
-    @wraps(command)
-    def call(*arguments: Any, limit: int, after: str | None, **rest: Any) -> Any:
-        return command(*arguments, page={"limit": limit, "cursor": after}, **rest)
-
-    call = click.option(
-        "--after", metavar="CURSOR", help="The page behind a cursor, that the page before gave."
-    )(call)
-    return click.option(
-        "--limit",
-        "--page-size",
-        type=click.IntRange(1, MAX_PAGE),
-        default=PAGE,
-        show_default=True,
-        help="How many at most.",
-    )(call)
-
-
-def order_options(
-    orders: Sequence[str] = (), *, descending: bool
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The options of an order, the first being the default; the command gets them as `order`."""
-
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(command: Decorated) -> Decorated:
         @wraps(command)
-        def call(*arguments: Any, descending: bool, **rest: Any) -> Any:
-            order = {"descending": descending}
+        def ask(
+            *arguments: Any,
+            filter_text: str | None,
+            limit: int,
+            cursor: str | None,
+            descending: bool,
+            **rest: Any,
+        ) -> Any:
+            asked = {"filter": _read_filter(filter_text), "limit": limit, "cursor": cursor}
+            asked |= {"descending": descending, **rest.pop("moment", {})}
             if orders:
-                order["order"] = rest.pop("order").replace("-", "_")
-            return command(*arguments, order=order, **rest)
+                asked["order"] = rest.pop("order").replace("-", "_")
+            return command(*arguments, asked=asked, **rest)
 
+        call: Decorated = moment_options(ask) if moment else ask
+        call = click.option(
+            "--after",
+            "--cursor",
+            "cursor",
+            metavar="CURSOR",
+            help="The page that a cursor leads to, `next` or `previous` of another page.",
+        )(call)
+        call = click.option(
+            "--limit",
+            "--page-size",
+            type=click.IntRange(1, MAX_PAGE),
+            default=PAGE,
+            show_default=True,
+            help="How many at most.",
+        )(call)
         call = click.option(
             "--descending/--ascending", default=descending, show_default=True, help="Which way."
         )(call)
@@ -100,9 +93,35 @@ def order_options(
                 show_default=True,
                 help="What they are sorted by.",
             )(call)
-        return call
+        return click.option(
+            "--filter",
+            "filter_text",
+            metavar="JSON",
+            help="Only what matches a filter, as told above.",
+        )(call)
 
     return decorate
+
+
+def volume_options(command: Decorated) -> Decorated:
+    """The options of a list of volumes, those of an account, or of a pattern of them, if given."""
+
+    @wraps(command)
+    def ask(*arguments: Any, account: str | None, since: str | None, **rest: Any) -> Any:
+        asked = rest.pop("asked")
+        if since is not None:
+            asked["since"] = since
+        if account is not None:
+            leaf = {"$match": {"account": account.removeprefix("@")}}
+            given = asked["filter"]
+            asked["filter"] = {"$and": [leaf, given]} if given else leaf
+        return command(*arguments, asked=asked, **rest)
+
+    since = click.option(
+        "--since", metavar="DATE", help="Only what was moved from then on, until --pit."
+    )
+    call = list_options(descending=False)(since(ask))
+    return click.argument("account", required=False)(call)
 
 
 def _read_filter(text: str | None) -> object:
@@ -117,18 +136,6 @@ def _read_filter(text: str | None) -> object:
         raise BadInput(problem.located("--filter")) from None
 
 
-def both(first: object, second: object) -> object:
-    """A filter that matches what two filters match, either of which may be none."""
-    if not first or not second:
-        return first or second
-    return {"$and": [first, second]}
-
-
-def of_account(address: str | None) -> object:
-    """The filter of an account or a pattern of them."""
-    return address and {"$match": {"account": address.removeprefix("@")}}
-
-
 def show_page(
     found: Page[Any],
     output: str,
@@ -136,7 +143,7 @@ def show_page(
     to_dict: Callable[[Any], dict[str, object]],
     to_table: Callable[..., str],
 ) -> None:
-    """Print a page, and how to come to the next."""
+    """Print a page, and how to come to those beside it."""
     if output == "json":
         tree: dict[str, object] = {
             "data": [to_dict(item) for item in found],
@@ -144,6 +151,8 @@ def show_page(
         }
         if found.next is not None:
             tree["next"] = found.next
+        if found.previous is not None:
+            tree["previous"] = found.previous
         console.show_json(tree)
         return
     if len(found):
@@ -152,3 +161,5 @@ def show_page(
         console.show(f"no {noun}")
     if found.next is not None:
         console.note(f"there are more: --after {found.next}")
+    if found.previous is not None:
+        console.note(f"the page before: --after {found.previous}")

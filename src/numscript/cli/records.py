@@ -9,9 +9,17 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from numscript.render import one_line, posting_table, style, table, titled
+from numscript.render import one_line, posting_table, style, table, titled, visible
 from numscript.runtime.store import BalanceKey
-from numscript.storage.protocol import Account, Log, Transaction, Volume, VolumeRow, write_instant
+from numscript.storage.protocol import (
+    Account,
+    Head,
+    Log,
+    Transaction,
+    Volume,
+    VolumeRow,
+    write_instant,
+)
 
 POSTINGS_SHOWN = 10
 """How many postings of a transaction a list shows."""
@@ -34,6 +42,9 @@ def transaction(done: Transaction, *, color: bool) -> str:
     wide = max(len(name) for name, _ in facts)
     lines = [f"{style(f'{name:{wide}}', 'bold', color=color)}  {text}" for name, text in facts]
     parts = ["\n".join(lines), posting_table(done.postings, color=color)]
+    if done.printed:
+        text = "\n".join(map(visible, done.printed))
+        parts.insert(0, titled("Printed", text, color=color))
     if done.metadata:
         rows = sorted(done.metadata.items())
         parts.append(titled("Metadata", table(("Key", "Value"), rows, color=color), color=color))
@@ -105,7 +116,8 @@ def accounts(found: Sequence[Account], *, color: bool) -> str:
             for (asset, shade), volume in sorted(row.volumes.items())
         ]
         texts = [f"{key}={value}" for key, value in sorted(row.metadata.items())]
-        rows.append((row.address, instant(row.first_usage), ", ".join(held), ", ".join(texts)))
+        first = "" if row.first_usage is None else instant(row.first_usage)
+        rows.append((row.address, first, ", ".join(held), ", ".join(texts)))
     return table(("Account", "First used", "Balances", "Metadata"), rows, color=color)
 
 
@@ -150,6 +162,15 @@ def logs(found: Sequence[Log], *, color: bool) -> str:
     return table(("Id", "Date", "Type", "About", "Hash"), rows, color=color, numbers=("Id",))
 
 
+def heads(found: Mapping[str, Head]) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+    """The headings and rows of a table of ledgers, by the ends of their logs."""
+    rows = [
+        (name, str(head.transaction), str(head.log), instant(head.date) if head.date else "")
+        for name, head in found.items()
+    ]
+    return ("Ledger", "Transactions", "Lines", "Last change"), rows
+
+
 def _about(line: Log) -> str:
     """What a line of the log did, in a few words."""
     data = log_dict(line)["data"]
@@ -178,12 +199,15 @@ def account_dict(found: Account) -> dict[str, object]:
     for (asset, shade), volume in found.volumes.items():
         name = f"{asset} {shade}" if shade else asset
         volumes_of[name] = {**volume._asdict(), "balance": volume.balance}
+    dates = {
+        "firstUsage": found.first_usage,
+        "insertionDate": found.inserted_at,
+        "updatedAt": found.updated_at,
+    }
     return {
         "address": found.address,
         "metadata": dict(found.metadata),
-        "firstUsage": write_instant(found.first_usage),
-        "insertionDate": write_instant(found.inserted_at),
-        "updatedAt": write_instant(found.updated_at),
+        **{key: write_instant(date) for key, date in dates.items() if date is not None},
         "volumes": volumes_of,
     }
 
@@ -201,6 +225,17 @@ def balance_dict(row: VolumeRow) -> dict[str, object]:
     tree = volume_dict(row)
     del tree["input"], tree["output"]
     return tree
+
+
+def head_dict(name: str, head: Head) -> dict[str, object]:
+    """A ledger for a machine, by the end of its log."""
+    tree: dict[str, object] = {
+        "name": name,
+        "transactions": head.transaction,
+        "logs": head.log,
+        "hash": head.hash,
+    }
+    return {**tree, "date": write_instant(head.date)} if head.date else tree
 
 
 def log_dict(line: Log) -> dict[str, object]:

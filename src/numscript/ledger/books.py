@@ -7,7 +7,7 @@ that are committed with it. `changes` is what has to be written in the end.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from json.encoder import encode_basestring as quote
 from typing import Any, cast
@@ -50,7 +50,10 @@ from numscript.storage.protocol import (
 REVERTS = "com.formance.spec/state/reverts"
 """The metadata key by which a transaction names the one it takes back, as Formance does."""
 NONE_YET = Holding(0, 0, 0)
-BOTTOMLESS = Holding(0, 0, None)
+FIRST_FLOORS: dict[str, int | None] = {WORLD: None}
+"""The floors of new balances that are not 0."""
+MAX_KEPT = 20_000
+"""The most accounts and volumes that are kept from one session to the next."""
 _ABSENT: Any = object()
 
 
@@ -58,6 +61,7 @@ class Books:
     """The books of one ledger during one session, with what was decided so far.
 
     now: the date of all that is decided; it never lies before that of the log's last line.
+    `carry_on` takes them into the next session, as long as nobody else moves the head between.
     """
 
     def __init__(self, session: Session, name: str, now: datetime) -> None:
@@ -67,6 +71,8 @@ class Books:
         self.now_text = write_instant(now)
         self.before = self.head = session.head
         self.problem: Exception | None = None
+        self.presumed = False
+        self.sent = False
         self.holdings: dict[BalanceKey, Holding | None] = {}
         self.accounts: dict[str, AccountRow | None] = {}
         self.transactions: dict[int, Transaction | None] = {}
@@ -81,7 +87,22 @@ class Books:
         self.transaction_metadata: list[MetadataChange] = []
         self.journal: list[tuple[dict[Any, Any], Any, Any]] = []
 
+    def carry_on(self, session: Session, now: datetime) -> None:
+        """Go on in a session that begins where the last one ended."""
+        self.session = session
+        self.now = now
+        self.now_text = write_instant(now)
+        self.presumed = self.sent = False
+
     # --- reading ---
+
+    def missing(self, wanted: Wanted) -> Wanted:
+        """What of a batch is not at hand, but for what is presumed to be new."""
+        return Wanted(
+            [key for key in wanted.volumes if key not in self.holdings],
+            [address for address in wanted.accounts if address not in self.accounts],
+            wanted.transactions,
+        )
 
     def take_over(self, wanted: Wanted, found: Found) -> None:
         """Keep what was found, and that there is nothing where nothing was found."""
@@ -160,12 +181,18 @@ class Books:
     def log_of_key(self, key: str) -> Log | None:
         """The line that was written under an idempotency key."""
         if key not in self.keys:
+            if not self.session.holds:
+                self.presumed = True
+                return None
             self.find(Wanted(keys=(key,)))
         return self.keys[key]
 
     def check_reference(self, reference: str) -> None:
         """Refuse a reference that another transaction has."""
         if reference not in self.references:
+            if not self.session.holds:
+                self.presumed = True
+                return
             self.find(Wanted(references=(reference,)))
         number = self.references[reference]
         if number is not None:
@@ -194,10 +221,10 @@ class Books:
     def apply(self, request: Request, digest_: str | None) -> Transaction | Log:
         """Do what a request asks, without asking whether it was done before."""
         match request:
-            case Run():
-                return self.run(request, digest_)
             case Post():
                 return self.post(request, digest_)
+            case Run():
+                return self.run(request, digest_)
             case Revert():
                 return self.revert(request, digest_)
             case SetMetadata(target, metadata, key):
@@ -215,7 +242,7 @@ class Books:
             if self.problem is not None:
                 raise self.problem from None
             raise
-        postings, metadata, account_metadata, _ = result
+        postings, metadata, account_metadata, printed = result
         if not postings:
             raise LedgerError.of(errors.NoPostings())
         check_postings(postings)
@@ -231,7 +258,7 @@ class Books:
                 **account_metadata,
                 name: {**account_metadata.get(name, {}), **items},
             }
-        return self.add_transaction(
+        transaction = self.add_transaction(
             postings,
             metadata,
             account_metadata,
@@ -239,35 +266,21 @@ class Books:
             cast("datetime | None", request.timestamp) or self.now,
             (request.idempotency_key, digest_),
         )
+        return transaction._replace(printed=printed) if printed else transaction
 
     def post(self, request: Post, digest_: str | None) -> Transaction:
         """Keep plain postings, if their sources have what they give."""
         if request.reference is not None:
             self.check_reference(request.reference)
-        postings = cast("tuple[Posting, ...]", request.postings)
-        if not request.force:
-            self.check_funds(postings)
         return self.add_transaction(
-            postings,
+            cast("tuple[Posting, ...]", request.postings),
             request.metadata,
             request.account_metadata,
             request.reference,
             cast("datetime | None", request.timestamp) or self.now,
             (request.idempotency_key, digest_),
+            bounded=not request.force,
         )
-
-    def check_funds(self, postings: Sequence[Posting]) -> None:
-        """Refuse a posting of more than its source has by then; `@world` has no end."""
-        self.load_holdings(postings)
-        balances: dict[BalanceKey, int] = {}
-        for source, destination, amount, asset, color in postings:
-            key = (source, asset, color)
-            available = balances[key] if key in balances else self.balance(key)
-            if amount > available and source != WORLD and amount:
-                raise _insufficient(key, amount, available)
-            balances[key] = available - amount
-            key = (destination, asset, color)
-            balances[key] = (balances[key] if key in balances else self.balance(key)) + amount
 
     def revert(self, request: Revert, digest_: str | None) -> Transaction:
         """Post a transaction backwards.
@@ -350,68 +363,63 @@ class Books:
         timestamp: datetime,
         claim: tuple[str | None, str | None],
         reverted: Transaction | None = None,
+        *,
+        bounded: bool = False,
     ) -> Transaction:
-        """Write a transaction into the books, whatever it does to balances, and its line."""
-        self.load_holdings(postings)
-        number = self.head.transaction + 1
-        now = self.now
-        volumes = self.move(postings)
+        """Write a transaction into the books, and its line.
+
+        bounded: refuse a posting of more than its source has by then; `@world` has no end.
+        """
+        volumes = self.move(postings, bounded=bounded)
+        head, now = self.head, self.now
+        number = head[0] + 1
         reverts = None if reverted is None else reverted.id
         transaction = Transaction(
             number, postings, metadata, reference, timestamp, now, now, None, None, reverts, volumes
         )
-        same = timestamp is now
         row = chain.write_transaction(
             number, postings, metadata, reference,
-            self.now_text if same else write_instant(timestamp),
+            self.now_text if timestamp is now else write_instant(timestamp),
         )  # fmt: skip
         if reverted is None:
             accounts = chain.write_account_metadata(account_metadata)
             data = f'{{"accountMetadata":{accounts},"transaction":{row}}}'
-            self.add_log(chain.NEW_TRANSACTION, data, claim)
+            self.add_log(chain.NEW_TRANSACTION, data, claim, number)
         else:
             data = f'{{"revertedTransactionID":{reverts},"transaction":{row}}}'
-            self.add_log(chain.REVERTED_TRANSACTION, data, claim)
+            self.add_log(chain.REVERTED_TRANSACTION, data, claim, number)
             self.put(
                 self.transactions,
                 reverted.id,
                 reverted._replace(reverted_at=now, reverted_by=number, updated_at=now),
             )
             self.change(self.changed_transactions, reverted.id)
-        _, line, hash_, date = self.head
-        self.head = Head(number, line, hash_, date)
         self.put(self.transactions, number, transaction)
         if reference is not None:
             self.put(self.references, reference, number)
-        for key, value in metadata.items():
-            self.transaction_metadata.append(MetadataChange(number, key, value, self.head.log, now))
+        if metadata:
+            line = self.head.log
+            self.transaction_metadata += [
+                MetadataChange(number, key, value, line, now) for key, value in metadata.items()
+            ]
         self.use_accounts(volumes, timestamp)
         for address, items in account_metadata.items():
             self.merge_account_metadata(address, items, timestamp)
         return transaction
 
-    def move(self, postings: Sequence[Posting]) -> dict[BalanceKey, Volume]:
+    def move(self, postings: Sequence[Posting], *, bounded: bool) -> dict[BalanceKey, Volume]:
         """Post to the volumes; gives those of the accounts concerned, as they are now."""
+        try:
+            after = self.sum_up(postings, bounded=bounded)
+        except KeyError:
+            self.load_holdings(postings)
+            after = self.sum_up(postings, bounded=bounded)
         holdings, touched, journal = self.holdings, self.touched, self.journal
-        after: dict[BalanceKey, list[int]] = {}
-        for source, destination, amount, asset, color in postings:
-            key = (source, asset, color)
-            row = after.get(key)
-            if row is None:
-                row = after[key] = [*(holdings[key] or NONE_YET)[:2], 0]
-            row[1] += amount
-            row[2] = 1
-            key = (destination, asset, color)
-            row = after.get(key)
-            if row is None:
-                row = after[key] = [*(holdings[key] or NONE_YET)[:2], 0]
-            row[0] += amount
         volumes: dict[BalanceKey, Volume] = {}
-        for key, (input_, output, gave) in after.items():
-            old = holdings[key]
-            floor = (old or (BOTTOMLESS if key[0] == WORLD else NONE_YET))[2]
+        for key, (input_, output, gave, old) in after.items():
+            floor = FIRST_FLOORS.get(key[0], 0) if old is None else old[2]
             if gave and floor is not None:
-                floor = min(0, input_ - output)
+                floor = input_ - output if output > input_ else 0
             if key not in touched:
                 touched[key] = old
                 journal.append((touched, key, _ABSENT))
@@ -420,10 +428,42 @@ class Books:
             volumes[key] = Volume(input_, output)
         return volumes
 
-    def use_accounts(self, keys: Iterable[BalanceKey], timestamp: datetime) -> None:
+    def sum_up(
+        self, postings: Sequence[Posting], *, bounded: bool
+    ) -> dict[BalanceKey, tuple[int, int, bool, Holding | None]]:
+        """What postings make of each balance: input, output, whether it gave, what was before.
+
+        Raises KeyError where a balance is not at hand, LedgerError where it does not suffice.
+        """
+        holdings = self.holdings
+        after: dict[BalanceKey, tuple[int, int, bool, Holding | None]] = {}
+        for source, destination, amount, asset, color in postings:
+            key = (source, asset, color)
+            if key in after:
+                input_, output, _, old = after[key]
+            else:
+                old = holdings[key]
+                input_, output, _ = old or NONE_YET
+            if bounded and amount > input_ - output and source != WORLD and amount:
+                raise _insufficient(key, amount, input_ - output)
+            after[key] = (input_, output + amount, True, old)
+            key = (destination, asset, color)
+            if key in after:
+                input_, output, gave, old = after[key]
+                after[key] = (input_ + amount, output, gave, old)
+            else:
+                old = holdings[key]
+                input_, output, _ = old or NONE_YET
+                after[key] = (input_ + amount, output, False, old)
+        return after
+
+    def use_accounts(self, keys: Collection[BalanceKey], timestamp: datetime) -> None:
         """Note that accounts were used at a time."""
+        accounts = self.accounts
         for address, _, _ in keys:
-            row = self.accounts[address]
+            if address not in accounts:
+                self.load_accounts([key[0] for key in keys])
+            row = accounts[address]
             if row is None:
                 row = AccountRow(address, {}, timestamp, self.now, self.now)
             elif timestamp < row.first_usage:
@@ -491,16 +531,21 @@ class Books:
         ]
         return log
 
-    def add_log(self, type_: str, data: str, claim: tuple[str | None, str | None]) -> Log:
-        """Write a line of the log."""
-        number = self.head.log + 1
-        text = chain.line_text(number, type_, self.now_text, data, *claim)
-        hash_ = chain.chain(self.head.hash, text)
-        log = Log(number, type_, self.now, data, *claim, hash_)
+    def add_log(
+        self, type_: str, data: str, claim: tuple[str | None, str | None], transaction: int = 0
+    ) -> Log:
+        """Write a line of the log; `transaction` is the id of the new one, if there is one."""
+        last, number, hash_, _ = self.head
+        number += 1
+        key, digest_ = claim
+        hash_ = chain.chain(
+            hash_, chain.line_text(number, type_, self.now_text, data, key, digest_)
+        )
+        log = Log(number, type_, self.now, data, key, digest_, hash_)
         self.logs.append(log)
-        self.head = Head(self.head.transaction, number, hash_, self.now)
-        if claim[0] is not None:
-            self.put(self.keys, claim[0], log)
+        self.head = Head(transaction or last, number, hash_, self.now)
+        if key is not None:
+            self.put(self.keys, key, log)
         return log
 
     # --- going back ---
@@ -539,6 +584,13 @@ class Books:
         del self.account_metadata[accounts:]
         del self.transaction_metadata[transactions:]
 
+    def close(self) -> None:
+        """Keep for the next session what it may need again, and not too much of it."""
+        self.written()
+        self.transactions, self.references, self.keys = {}, {}, {}
+        if len(self.holdings) + len(self.accounts) > MAX_KEPT:
+            self.holdings, self.accounts, self.scales = {}, {}, set()
+
     def written(self) -> None:
         """Start anew behind what `changes` gave: it was appended to the session."""
         self.before = self.head
@@ -546,6 +598,16 @@ class Books:
             table.clear()
         self.logs, self.account_metadata, self.transaction_metadata = [], [], []
         self.journal.clear()
+
+    def send(self) -> bool:
+        """Give the session what was decided; whether there was anything."""
+        changes = self.changes()
+        if changes is None:
+            return False
+        self.session.append(changes)
+        self.written()
+        self.sent = True
+        return True
 
     def changes(self) -> Changes | None:
         """All that was decided, to be written; None if nothing was."""

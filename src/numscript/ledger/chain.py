@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from json.encoder import encode_basestring as quote
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple
 from numscript.runtime.result import Posting
 from numscript.storage.filters import is_storable
 from numscript.storage.protocol import Log, write_instant
-from numscript.values import is_account, is_asset, is_color
+from numscript.values import MAX_DIGITS, is_account, is_asset, is_color
 
 NEW_TRANSACTION = "NEW_TRANSACTION"
 REVERTED_TRANSACTION = "REVERTED_TRANSACTION"
@@ -34,7 +35,10 @@ def canonical(value: object) -> str:
 
     Only `"`, the backslash and control characters are escaped; whole numbers are plain digits.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _encode(value)
+
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
 def write_metadata(metadata: Mapping[str, str]) -> str:
@@ -142,28 +146,40 @@ class Change(NamedTuple):
 
 def read_log(text: str) -> Log:
     """Read an exported line; its hash is not checked. Raises ValueError with what is wrong."""
-    row = _object(load(text), "the line")
+    return parse_log(text)[0]
+
+
+def parse_log(text: str) -> tuple[Log, dict[str, Any]]:
+    """As `read_log`, with the data of the line, so that it need not be parsed again."""
+    text = text.rstrip("\r\n")
+    tree, is_canonical = _read(text)
+    row = _object(tree, "the line")
     allowed = {"data", "date", "hash", "id", "idempotencyHash", "idempotencyKey", "type"}
     unknown = sorted(set(row) - allowed)
     if unknown:
         raise ValueError(f"it has an unknown field `{unknown[0]}`")
+    data = _object(row.get("data"), "`data`")
     log = Log(
         _whole(row, "id"),
         _string(row, "type"),
         _instant(row, "date"),
-        canonical(_object(row.get("data"), "`data`")),
+        # In a canonical line `data` comes first and `date` behind it, with nothing in between.
+        text[8 : text.rfind(',"date":"')] if is_canonical else canonical(data),
         _string(row, "idempotencyKey") if "idempotencyKey" in row else None,
         _string(row, "idempotencyHash") if "idempotencyKey" in row else None,
         _string(row, "hash"),
     )
     if len(log.hash) != 64 or set(log.hash) - set("0123456789abcdef"):
         raise ValueError("`hash` is no sha256 in hexadecimal digits")
-    return log
+    return log, data
 
 
-def read_change(log: Log) -> Change:
-    """What a line of the log says was done. Raises ValueError with what is wrong."""
-    data = _object(load(log.data), "`data`")
+def read_change(log: Log, parsed: dict[str, Any] | None = None) -> Change:
+    """What a line of the log says was done; its data may be given parsed.
+
+    Raises ValueError with what is wrong.
+    """
+    data = _object(load(log.data), "`data`") if parsed is None else parsed
     match log.type:
         case "NEW_TRANSACTION":
             named = _object(data.get("accountMetadata", {}), "`accountMetadata`")
@@ -185,13 +201,24 @@ def read_change(log: Log) -> Change:
 
 
 def load(text: str) -> Any:
-    """Read JSON strictly: no floats, no key twice."""
+    """Read JSON strictly: no floats, no key twice. Raises ValueError."""
+    return _read(text)[0]
+
+
+def _read(text: str) -> tuple[Any, bool]:
+    """Read JSON strictly; also whether it is canonical, which shows without a closer look."""
+    with suppress(ValueError, RecursionError):
+        value = _quick.decode(text)
+        if _encode(value) == text:
+            return value, True
     try:
-        return json.loads(
-            text, parse_float=_no_float, parse_constant=_no_float, object_pairs_hook=_unique
-        )
-    except (RecursionError, ValueError) as problem:
-        raise ValueError(str(problem) or "it is nested too deeply") from None
+        return _strict.decode(text), False
+    except json.JSONDecodeError as problem:
+        ends = problem.pos >= len(text.rstrip()) or problem.msg.startswith("Unterminated")
+        what = "it breaks off" if ends else "it is no JSON"
+        raise ValueError(f"{what} at column {problem.colno}") from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def _read_transaction(type_: str, data: Mapping[str, Any]) -> Change:
@@ -274,6 +301,12 @@ def _instant(row: Mapping[str, Any], name: str) -> datetime:
     return instant
 
 
+def _digits(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"it has a number of {len(text)} digits")
+    return int(text)
+
+
 def _no_float(text: str) -> object:
     raise ValueError(f"{text} is no whole number")
 
@@ -283,3 +316,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(row) != len(pairs):
         raise ValueError("an object has the same key twice")
     return row
+
+
+_quick = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_float)
+_strict = json.JSONDecoder(
+    parse_int=_digits, parse_float=_no_float, parse_constant=_no_float, object_pairs_hook=_unique
+)

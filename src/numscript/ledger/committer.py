@@ -3,6 +3,11 @@
 The first caller leads: it takes all that waits, decides each in turn over one session, and
 commits once. Whoever comes meanwhile waits, and one of them leads the next group. So the cost of
 a commit is shared as soon as there is more than one caller, and nobody waits for a timer.
+
+The books are kept from one group to the next. Where the storage is distant, a group goes on from
+them without asking, on the presumption that nobody else wrote since, that its idempotency keys are
+new and its references free. The commit proves that, or fails whole; then the group is decided
+again behind the head's lock.
 """
 
 from __future__ import annotations
@@ -16,7 +21,7 @@ from numscript import errors
 from numscript.diagnostics import LedgerError, NumscriptError, StorageError
 from numscript.ledger.books import Books
 from numscript.ledger.requests import Request, wanted_by
-from numscript.storage.protocol import NOTHING, Storage, TryAgain
+from numscript.storage.protocol import NOTHING, HeadMoved, Session, Storage, TryAgain, Wanted
 
 MAX_GROUP = 512
 """The most requests that are committed together, so that no caller waits for very many others."""
@@ -24,6 +29,12 @@ MAX_TRIES = 12
 """How often a session is done again because the database gave it up."""
 LONGEST_PAUSE = 0.2
 """In seconds: the longest pause before trying again."""
+MANY = 200
+"""From how many requests on a bulk is sent in parts."""
+PARTS = 4
+"""How many parts those are: so the number of statements is the same for any bulk."""
+MAX_CAUTION = 64
+"""The most commits that lock first after another process was found to write."""
 
 
 class Waiting:
@@ -52,13 +63,19 @@ class Waiting:
         self.leads = False
         self.wake: Any = None
 
-    def decide(self, books: Books) -> None:
-        """Decide the requests one after the other; errors are kept among the results."""
-        mark = books.mark()
+    def decide(self, books: Books, part: int = 0) -> bool:
+        """Decide the requests one after the other; errors are kept among the results.
+
+        part: after how many of them the session is given what was decided; 0 for none. Gives
+        whether the session can be committed: not if it was given what has to be undone.
+        """
+        mark, sent = books.mark(), False
         results: list[Any] = []
         self.results = results
         failed = -1
         for at, request in enumerate(self.requests):
+            if part and at and at % part == 0 and (failed < 0 or not self.atomic):
+                sent = books.send() or sent
             if failed >= 0 and not self.go_on:
                 results.append(_not_run(failed))
                 continue
@@ -72,10 +89,13 @@ class Waiting:
                 results.append(error)
                 failed = at if failed < 0 else failed
         if failed >= 0 and self.atomic:
-            books.undo(mark)
+            if not sent:
+                books.undo(mark)
             self.results = [
                 item if isinstance(item, NumscriptError) else _not_run(failed) for item in results
             ]
+            return not sent
+        return True
 
 
 def _not_run(failed: int) -> NumscriptError:
@@ -101,6 +121,9 @@ class Committer:
         self.lock = Lock()
         self.queue: list[Waiting] = []
         self.busy = False
+        self.books: Books | None = None
+        self.caution = 0
+        self.cautious = 0
 
     def submit(self, waiting: Waiting) -> list[Any]:
         """Have requests decided and committed; gives a result or an error for each."""
@@ -184,7 +207,7 @@ class Committer:
 
     def commit(self, group: list[Waiting]) -> None:
         """Decide and commit requests in one session, again if the database gives it up."""
-        wanted = NOTHING
+        wanted, now = NOTHING, self.clock()
         if self.storage.distant:
             wanted = wanted_by(
                 [
@@ -194,28 +217,100 @@ class Committer:
                     if not isinstance(request, NumscriptError)
                 ]
             )
+            if self.presume(group, wanted, now):
+                return
         for attempt in range(MAX_TRIES):
             try:
                 with self.storage.write(self.name, wanted) as session:
-                    now = self.clock()
-                    last = session.head.date
-                    books = Books(session, self.name, now if last is None else max(now, last))
+                    books = self.open_books(session, now)
                     if wanted is not NOTHING:
                         books.take_over(wanted, session.found)
-                    for waiting in group:
-                        waiting.decide(books)
-                    changes = books.changes()
-                    if changes is not None:
-                        session.append(changes)
-                        session.commit()
+                    kept = self.decide(group, books)
             except TryAgain:
                 self.sleep(min(LONGEST_PAUSE, 0.001 * 2**attempt) * self.chance())
                 continue
-            for waiting in group:
-                waiting.done = True
+            self.finish(group, books if kept else None)
             return
         reason = f"other writers were in the way {MAX_TRIES} times"
         raise StorageError.of(errors.StorageUnavailable(reason=reason))
+
+    def presume(self, group: list[Waiting], wanted: Wanted, now: datetime) -> bool:
+        """Commit a group from the books as they were left; whether that could be done."""
+        books = self.books
+        if books is None:
+            return False
+        if self.cautious:
+            self.cautious -= 1
+            return False
+        missing = books.missing(wanted)
+        if not any(missing):
+            missing = NOTHING
+        try:
+            with self.storage.write(self.name, missing, books.head) as session:
+                books = self.open_books(session, now)
+                books.take_over(missing, session.found)
+                self.decide(group, books)
+        except HeadMoved:
+            self.caution = min(MAX_CAUTION, 2 * self.caution + 1)
+            self.cautious = self.caution
+            return False
+        except (TryAgain, Presumed):
+            return False
+        except StorageError as error:
+            # A key or reference that was used before; behind the lock it is seen.
+            if not isinstance(error.kind, errors.WriteRefused):
+                raise
+            return False
+        self.caution //= 2
+        self.finish(group, books)
+        return True
+
+    def open_books(self, session: Session, now: datetime) -> Books:
+        """The books for a session: those of the last one, if they end where it begins."""
+        last = session.head.date
+        if last is not None and last > now:
+            now = last
+        books, self.books = self.books, None
+        if books is None or books.head != session.head:
+            return Books(session, self.name, now)
+        books.carry_on(session, now)
+        return books
+
+    def decide(self, group: list[Waiting], books: Books) -> bool:
+        """Decide requests, and commit what came of them; whether the books can be kept."""
+        part = 0
+        if len(group) == 1 and self.storage.distant:
+            # The server works on the first part while the next is decided.
+            count = len(group[0].requests)
+            part = -(-count // PARTS) if count >= MANY else 0
+        good = True
+        for waiting in group:
+            good = waiting.decide(books, part) and good
+        if not books.session.holds:
+            failed = any(
+                isinstance(result, NumscriptError)
+                for waiting in group
+                for result in waiting.results
+            )
+            # Nobody may be told what no commit proves.
+            written = books.sent or books.logs
+            if not good or not written or (failed and books.presumed):
+                raise Presumed
+        if good and (books.send() or books.sent):
+            books.session.commit()
+        return good
+
+    def finish(self, group: list[Waiting], books: Books | None) -> None:
+        """Keep the books of a session that went well."""
+        if books is not None:
+            books.close()
+        self.books = books
+        for waiting in group:
+            waiting.done = True
+
+
+class Presumed(Exception):  # noqa: N818 - no error: the ledger does the same again
+    """What was decided hangs on something that only the lock can tell."""
 
 
 def _again(error: BaseException) -> BaseException:

@@ -24,7 +24,7 @@ from numscript.ledger.books import Books
 from numscript.ledger.chain import write_log
 from numscript.ledger.committer import Committer, Waiting
 from numscript.ledger.pages import Page, read_cursor, write_cursor
-from numscript.ledger.replay import Problem, import_lines, verify
+from numscript.ledger.replay import Progress, import_lines
 from numscript.ledger.requests import (
     DeleteMetadata,
     Post,
@@ -36,6 +36,7 @@ from numscript.ledger.requests import (
     check_id,
     prepare,
 )
+from numscript.ledger.verification import Problem, verify
 from numscript.runtime.result import Posting
 from numscript.script import Script
 from numscript.storage.filters import (
@@ -64,6 +65,7 @@ Instant: TypeAlias = datetime | str
 PAGE = 100
 """How many records a page has if nothing is said."""
 MAX_PAGE = 10_000
+END = datetime.max.replace(tzinfo=UTC)
 RESERVED = ("_", "_info", "_healthcheck")
 is_ledger_name = re.compile(r"[0-9A-Za-z_-]{1,63}").fullmatch
 
@@ -116,7 +118,9 @@ class Ledger:
         chance: Callable[[], float] = random.random,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        if not is_ledger_name(str(name)) or name in RESERVED:
+        if name in RESERVED:
+            raise invalid("ledger name", f"`{name}` is reserved")
+        if not is_ledger_name(str(name)):
             raise invalid("ledger name", f"`{name}` is not 1 to 63 of 0-9 A-Z a-z _ -")
         self.storage = storage
         self.name = name
@@ -154,6 +158,7 @@ class Ledger:
 
         script: text, or a compiled program. timestamp: when it takes effect, now if nothing is
         said; it may lie in the past or future. dry_run: give the transaction, commit nothing.
+        What the script prints is in `printed` of what comes back, and is kept nowhere.
         force: refused, since a script says itself what may be overdrawn. features: flags that are
         on besides those the script switches on itself.
         Raises ParseError, CheckError, ExecutionError, LedgerError, StorageError.
@@ -307,16 +312,16 @@ class Ledger:
         """Transactions, the last first; by `id`, `timestamp`, `inserted_at` or `updated_at`.
 
         pit: as they were at a point in time, by the date of effect, or that of insertion if
-        `by_insertion` is set. cursor: `next` of the page before. Raises LedgerError, StorageError.
+        `by_insertion` is set. cursor: `next` or `previous` of another page. Raises LedgerError,
+        StorageError.
         """
-        return self._list(
-            "transactions", filter, order, descending, limit, cursor, pit, by_insertion
-        )
+        moment = _moment(pit, by_insertion)
+        return self._list("transactions", filter, order, descending, limit, cursor, moment)
 
     def account(
         self, address: str, *, pit: Instant | None = None, by_insertion: bool = False
     ) -> Account:
-        """An account with its metadata and volumes; an unused one has neither.
+        """An account with its metadata and volumes; one never seen has neither, and no dates.
 
         Raises LedgerError, StorageError.
         """
@@ -327,8 +332,7 @@ class Ledger:
             rows = session.select(query)
         if rows:
             return cast("Account", rows[0])
-        at = self._clock()
-        return Account(address, {}, at, at, at, {})
+        return Account(address, {}, None, None, None, {})
 
     def accounts(
         self,
@@ -345,7 +349,8 @@ class Ledger:
 
         As `transactions` otherwise. Raises LedgerError, StorageError.
         """
-        return self._list("accounts", filter, order, descending, limit, cursor, pit, by_insertion)
+        moment = _moment(pit, by_insertion)
+        return self._list("accounts", filter, order, descending, limit, cursor, moment)
 
     def balances(
         self,
@@ -371,34 +376,37 @@ class Ledger:
         descending: bool = False,
         limit: int = PAGE,
         cursor: str | None = None,
+        since: Instant | None = None,
         pit: Instant | None = None,
         by_insertion: bool = False,
     ) -> Page[VolumeRow]:
         """What accounts received and gave, by account, asset and colour.
 
-        group: add up accounts whose first so many segments agree; 0 for none. As `transactions`
-        otherwise. Raises LedgerError, StorageError.
+        group: add up accounts whose first so many segments agree; 0 for none. since: only what was
+        moved from then on, until `pit`. As `transactions` otherwise. Raises LedgerError,
+        StorageError.
         """
-        return self._list(
-            "volumes", filter, "account", descending, limit, cursor, pit, by_insertion, group
-        )
+        moment = _moment(pit, by_insertion, since)
+        return self._list("volumes", filter, "account", descending, limit, cursor, moment, group)
 
     def aggregate(
         self,
         filter: object = None,  # noqa: A002 - the word of the language
         *,
+        since: Instant | None = None,
         pit: Instant | None = None,
         by_insertion: bool = False,
     ) -> dict[str, int]:
         """The balances of all accounts that a filter matches, added up by asset.
 
-        Without a filter each is zero. Raises LedgerError, StorageError.
+        Without a filter each is zero. since: only what was moved from then on, until `pit`.
+        Raises LedgerError, StorageError.
         """
         query = Query(
             "aggregate",
             parse_filter("volumes", filter),
             "asset",
-            moment=_moment(pit, by_insertion),
+            moment=_moment(pit, by_insertion, since),
         )
         sums: dict[str, int] = {}
         with self.storage.read(self.name) as session:
@@ -415,7 +423,7 @@ class Ledger:
         cursor: str | None = None,
     ) -> Page[Log]:
         """Lines of the log, the last first. Raises LedgerError, StorageError."""
-        return self._list("logs", filter, "id", descending, limit, cursor, None, False)
+        return self._list("logs", filter, "id", descending, limit, cursor)
 
     def stats(self) -> Stats:
         """How much the ledger holds."""
@@ -430,8 +438,7 @@ class Ledger:
         descending: bool,
         limit: int,
         cursor: str | None,
-        pit: Instant | None,
-        by_insertion: bool,
+        moment: Moment | None = None,
         group: int = 0,
     ) -> Page[Any]:
         """One page of a resource."""
@@ -441,24 +448,31 @@ class Ledger:
             raise invalid("limit", f"{limit!r} is not a number from 1 to {MAX_PAGE}")
         if type(group) is not int or not 0 <= group <= 1000:
             raise invalid("group", f"{group!r} is not a number of segments")
-        after = None if cursor is None else read_cursor(cursor, resource, order, descending)
+        start = None if cursor is None else read_cursor(cursor, resource, order, descending)
+        back = start is not None and start.backwards
         query = Query(
             resource,
             parse_filter(resource, tree),
             order,
-            descending,
-            after,
+            descending != back,
+            None if start is None else start.columns,
             limit + 1,
-            _moment(pit, by_insertion),
+            moment,
             group,
         )
         with self.storage.read(self.name) as session:
             rows = session.select(query)
-        following = None
-        if len(rows) > limit:
-            rows = rows[:limit]
-            following = write_cursor(rows[-1], resource, order, descending)
-        return Page(tuple(rows), following)
+        more, rows = len(rows) > limit, rows[:limit]
+        if back:
+            rows = rows[::-1]
+        if not rows:
+            return Page((), None)
+        way = (resource, order, descending)
+        following = write_cursor(rows[-1], *way) if back or more else None
+        previous = None
+        if more if back else start is not None:
+            previous = write_cursor(rows[0], *way, backwards=True)
+        return Page(tuple(rows), following, previous)
 
     # --- the log ---
 
@@ -474,25 +488,31 @@ class Ledger:
                 yield write_log(log)
             after = logs[-1].id
 
-    def import_(self, lines: Iterable[str]) -> int:
+    def import_(self, lines: Iterable[str], *, progress: Progress | None = None) -> int:
         """Import an exported log into this ledger, which must be empty; all of it or nothing.
 
-        Every id, hash and balance comes out as it was. Gives the number of lines. Raises
-        LedgerError (LedgerNotEmpty, InvalidLogLine, BrokenChain), StorageError.
+        Every id, hash and balance comes out as it was. Gives the number of lines. progress: told
+        now and then how many more are done. Raises LedgerError (LedgerNotEmpty, InvalidLogLine,
+        BrokenChain), StorageError.
         """
-        return import_lines(self.storage, self.name, lines)
+        return import_lines(self.storage, self.name, lines, progress)
 
-    def verify(self) -> list[Problem]:
+    def verify(self, *, progress: Progress | None = None) -> list[Problem]:
         """Replay the log, and compare all that is stored with what comes out; the problems found.
 
-        Raises StorageError.
+        progress: told now and then how many more lines are replayed. Memory grows with the
+        accounts, not with the log. Raises StorageError.
         """
         with self.storage.read(self.name) as session:
-            return verify(session, self.name)
+            return verify(session, self.name, progress)
 
 
-def _moment(pit: Instant | None, by_insertion: bool) -> Moment | None:
-    return None if pit is None else Moment(read_instant("point in time", pit), not by_insertion)
+def _moment(pit: Instant | None, by_insertion: bool, since: Instant | None = None) -> Moment | None:
+    if pit is None and since is None:
+        return None
+    at = END if pit is None else read_instant("point in time", pit)
+    start = None if since is None else read_instant("start", since)
+    return Moment(at, not by_insertion, start)
 
 
 def _bulk_result(item: object) -> BulkResult:

@@ -1,62 +1,116 @@
-"""Replaying a log: into an empty ledger (import), or beside a full one (verify)."""
+"""Replaying a log: doing again what its lines say, and importing an exported one.
+
+A batch of lines is parsed first, so that all they are about can be read at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TypeAlias
 
 from numscript import errors
 from numscript.diagnostics import LedgerError, NumscriptError, StorageError
 from numscript.ledger import chain
 from numscript.ledger.books import REVERTS, Books
-from numscript.storage.filters import Moment, Query
-from numscript.storage.memory import MemoryStorage
-from numscript.storage.protocol import Log, Session, Storage, TryAgain, write_instant
+from numscript.runtime.store import BalanceKey
+from numscript.storage.protocol import Found, Log, Storage, TryAgain, Wanted, write_instant
 
 BATCH = 1000
-"""How many lines are replayed before they are written."""
+"""How many lines are replayed before they are written or compared."""
+NOTHING_FOUND = Found({}, {}, {}, {}, {})
+
+Progress: TypeAlias = Callable[[int], object]
+"""What is told how many more lines of a log are done."""
+Line: TypeAlias = tuple[Log, chain.Change | ValueError]
+"""A line of the log with what it did, or with why that cannot be read."""
 
 
-class Problem(NamedTuple):
-    """Something that is not as the log says: what it is about, and what is wrong."""
+def read_changes(logs: Iterable[Log]) -> list[Line]:
+    """Lines of a stored log with what they did."""
+    lines: list[Line] = []
+    for log in logs:
+        try:
+            lines.append((log, chain.read_change(log)))
+        except ValueError as problem:
+            lines.append((log, problem))
+    return lines
 
-    about: str
-    what: str
 
-    def __str__(self) -> str:
-        return f"{self.about}: {self.what}"
+def wanted_by(lines: Iterable[Line]) -> Wanted:
+    """All that replaying some lines will ask for."""
+    volumes: dict[BalanceKey, None] = {}
+    accounts: dict[str, None] = {}
+    transactions: list[int] = []
+    references: list[str] = []
+    keys: list[str] = []
+    for log, change in lines:
+        if log.idempotency_key is not None:
+            keys.append(log.idempotency_key)
+        if isinstance(change, ValueError):
+            continue
+        for source, destination, _, asset, color in change.postings:
+            volumes[source, asset, color] = volumes[destination, asset, color] = None
+            accounts[source] = accounts[destination] = None
+        accounts.update(dict.fromkeys(change.account_metadata))
+        if change.account:
+            accounts[change.account] = None
+        elif change.reverted:
+            transactions.append(change.reverted)
+        elif not change.postings:
+            transactions.append(change.transaction)
+        if change.reference is not None:
+            references.append(change.reference)
+    return Wanted(tuple(volumes), tuple(accounts), transactions, references, keys)
 
 
-def replay(books: Books, log: Log) -> None:
-    """Do again what a line says. Raises LedgerError (BrokenChain) where it does not follow."""
-    head = books.head
-    if log.id != head.log + 1:
-        raise _broken(log.id, f"the line before it is {head.log}")
-    if chain.hash_log(head.hash, log) != log.hash:
-        raise _broken(log.id, "its hash does not follow from what it says and the line before it")
-    if head.date is not None and log.date < head.date:
+def replay(books: Books, lines: Sequence[Line]) -> None:
+    """Do again what lines say. Raises LedgerError (BrokenChain) where one does not follow."""
+    for log, change in lines:
+        mark = books.mark()
+        try:
+            _replay(books, log, change)
+        except NumscriptError as problem:
+            books.undo(mark)
+            if isinstance(problem.kind, errors.BrokenChain):
+                raise
+            raise _broken(log.id, problem.kind.message) from None
+
+
+def _replay(books: Books, log: Log, change: chain.Change | ValueError) -> None:
+    """Do again what a line says.
+
+    The line that is written by doing it carries the hash over it and all before it: where it is
+    the same, nothing else needs to be looked at.
+    """
+    before = books.head
+    if log.id != before.log + 1:
+        raise _broken(log.id, f"the line before it is {before.log}")
+    if isinstance(change, ValueError):
+        _check_hash(before.hash, log)
+        raise _broken(log.id, str(change))
+    if before.date is not None and log.date < before.date:
+        _check_hash(before.hash, log)
         raise _broken(log.id, "it is dated before the line before it")
     books.now = log.date
     books.now_text = write_instant(log.date)
     try:
-        change = chain.read_change(log)
-    except ValueError as problem:
-        raise _broken(log.id, str(problem)) from None
-    claim = (log.idempotency_key, log.idempotency_hash)
-    mark = books.mark()
-    try:
         if log.idempotency_key is not None and books.log_of_key(log.idempotency_key) is not None:
             raise _broken(log.id, f"the key `{log.idempotency_key}` was used before")
-        _apply(books, change, claim, log.id)
-        if books.logs[-1] != log:
-            raise _broken(log.id, "it says what this version would not have written")
-    except NumscriptError as problem:
-        books.undo(mark)
-        if isinstance(problem.kind, errors.BrokenChain):
-            raise
-        raise _broken(log.id, problem.kind.message) from None
+        _apply(books, change, (log.idempotency_key, log.idempotency_hash), log.id)
+    except NumscriptError:
+        _check_hash(before.hash, log)
+        raise
+    if books.logs[-1] != log:
+        _check_hash(before.hash, log)
+        raise _broken(log.id, "it says what this version would not have written")
+
+
+def _check_hash(previous: str, log: Log) -> None:
+    """Refuse a line whose hash is wrong, which is said before anything else of it."""
+    if chain.hash_log(previous, log) != log.hash:
+        raise _broken(log.id, "its hash does not follow from what it says and the line before it")
 
 
 def _apply(
@@ -102,108 +156,53 @@ def _broken(number: int, reason: str) -> LedgerError:
 # --- import -----------------------------------------------------------------------------------
 
 
-def import_lines(storage: Storage, name: str, lines: Iterable[str]) -> int:
+def import_lines(
+    storage: Storage, name: str, lines: Iterable[str], progress: Progress | None = None
+) -> int:
     """Import a log into an empty ledger, in one session; gives the number of lines."""
     try:
-        return _import(storage, name, lines)
+        return _import(storage, name, lines, progress)
     except TryAgain as problem:
         # The lines may be gone by now, so the caller has to begin again.
         reason = "it gave up the import"
         raise StorageError.of(errors.StorageUnavailable(reason=reason)) from problem
 
 
-def _import(storage: Storage, name: str, lines: Iterable[str]) -> int:
+def _import(storage: Storage, name: str, lines: Iterable[str], progress: Progress | None) -> int:
     count = 0
-    numbered = enumerate((line for line in lines if line.strip()), start=1)
+    parsed = _parsed(lines)
     with storage.write(name) as session:
         if session.head.log:
             kind = errors.LedgerNotEmpty(name=name, count=session.head.log)
             raise LedgerError.of(kind)
         books = Books(session, name, datetime.min)
-        while batch := list(islice(numbered, BATCH)):
-            for number, line in batch:
-                try:
-                    log = chain.read_log(line)
-                except ValueError as problem:
-                    kind_ = errors.InvalidLogLine(line=number, reason=str(problem))
-                    raise LedgerError.of(kind_) from None
-                replay(books, log)
-            count += len(batch)
+        while batch := list(islice(parsed, BATCH)):
+            # What the books do not know by now is not there: the ledger was empty.
+            books.take_over(wanted_by(batch), NOTHING_FOUND)
+            replay(books, batch)
             changes = books.changes()
             assert changes is not None
             session.append(changes)
             books.written()
+            count += len(batch)
+            if progress is not None:
+                progress(len(batch))
         if count:
             session.commit()
     return count
 
 
-# --- verify -----------------------------------------------------------------------------------
-
-
-def verify(session: Session, name: str) -> list[Problem]:
-    """Replay the log of a session beside it, and compare; the list of all that differs."""
-    problems: list[Problem] = []
-    copy = MemoryStorage()
-    copy.create_ledger(name, datetime.min)
-    after = 0
-    while logs := session.logs(after, BATCH):
-        with copy.write(name) as target:
-            books = Books(target, name, datetime.min)
-            for log in logs:
-                try:
-                    replay(books, log)
-                except LedgerError as error:
-                    fields = error.kind.fields
-                    problems.append(Problem(f"log {fields['id']}", str(fields["reason"])))
-                    problems.append(Problem("log", "nothing behind this line was compared"))
-                    return problems
-            changes = books.changes()
-            assert changes is not None
-            target.append(changes)
-            target.commit()
-        after = logs[-1].id
-    with copy.read(name) as expected:
-        if session.head != expected.head:
-            problems.append(Problem("head", f"{session.head} is stored, {expected.head} is right"))
-        for resource, order in (("transactions", "id"), ("accounts", "address")):
-            problems += _compare(resource[:-1], session, expected, Query(resource, sort=order))
-        volumes = Query("volumes", sort="account")
-        problems += _compare("volume", session, expected, volumes)
-        # Asked for as of the end of time, the answers come from the histories.
-        end = Moment(datetime.max.replace(tzinfo=UTC), effective=True)
-        for query in (Query("transactions"), Query("accounts", sort="address"), volumes):
-            title = f"history of {query.resource[:-1]}"
-            problems += _compare(title, session, expected, query._replace(moment=end))
-        for row in session.select(Query("aggregate", sort="asset")):
-            if row.balance:
-                about = f"asset {row.asset} {row.color}".rstrip()
-                problems.append(Problem(about, f"the balances add up to {row.balance}, not 0"))
-    return problems
-
-
-def _compare(title: str, session: Session, expected: Session, query: Query) -> Iterable[Problem]:
-    """What differs between two sessions in a resource."""
-    size = 3 if query.resource == "volumes" else 1
-    stored = {row[:size]: row for row in _pages(session, query, size)}
-    right = {row[:size]: row for row in _pages(expected, query, size)}
-    for key in [*right, *(key for key in stored if key not in right)]:
-        about = f"{title} {' '.join(str(part) for part in key)}".rstrip()
-        if key not in stored:
-            yield Problem(about, "it is missing")
-        elif key not in right:
-            yield Problem(about, "the log does not speak of it")
-        else:
-            for field, has, should in zip(right[key]._fields, stored[key], right[key], strict=True):
-                if has != should:
-                    yield Problem(about, f"its {field} is {has}, by the log {should}")
-
-
-def _pages(session: Session, query: Query, size: int) -> Iterable[Any]:
-    """All records of a query, a page at a time."""
-    while True:
-        rows: Sequence[Any] = session.select(query._replace(limit=10 * BATCH))
-        yield from rows
-        if len(rows) < 10 * BATCH:
-            return
-        query = query._replace(after=tuple(rows[-1][:size]))
+def _parsed(lines: Iterable[str]) -> Iterator[Line]:
+    """The lines of an exported log. Raises LedgerError (InvalidLogLine)."""
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            log, data = chain.parse_log(line)
+        except ValueError as problem:
+            kind = errors.InvalidLogLine(line=number, reason=str(problem))
+            raise LedgerError.of(kind) from None
+        try:
+            yield log, chain.read_change(log, data)
+        except ValueError as problem:
+            yield log, problem

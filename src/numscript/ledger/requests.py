@@ -27,6 +27,8 @@ MAX_ADDRESS = 1024
 MAX_COLOR = 64
 MAX_KEY = 255
 """The longest idempotency key, reference or key of metadata, in characters."""
+SMALL = 2**13_000
+"""What is smaller has few enough digits, without counting them."""
 MAX_GUESSES = 256
 """The most balances that are asked for ahead on a guess."""
 
@@ -177,6 +179,24 @@ def _postings(rows: Any) -> tuple[Posting, ...]:
 
 
 def _posting(row: Any) -> Posting:
+    if type(row) is Posting:
+        source, destination, amount, asset, color = row
+        if (
+            type(amount) is int
+            and 0 <= amount < SMALL
+            and type(source) is type(destination) is type(asset) is type(color) is str
+            and (not color or (is_color(color) and len(color) <= MAX_COLOR))
+            and is_asset(asset)
+            and len(source) <= MAX_ADDRESS >= len(destination)
+            and is_account(source)
+            and is_account(destination)
+        ):
+            return row
+    return _checked_posting(row)
+
+
+def _checked_posting(row: Any) -> Posting:
+    """A posting in any of its forms; says what is wrong with it."""
     if isinstance(row, Mapping):
         unknown = set(row) - set(Posting._fields)
         if unknown:
@@ -197,7 +217,7 @@ def _posting(row: Any) -> Posting:
         raise invalid("amount", failure.kind.message) from None
     if amount < 0:
         raise invalid("amount", f"{amount} is negative")
-    if amount.bit_length() > 13_280 and amount >= 10**MAX_DIGITS:
+    if amount >= SMALL and amount >= 10**MAX_DIGITS:
         raise invalid("amount", f"it has more than {MAX_DIGITS} digits")
     if not isinstance(asset, str) or is_asset(asset) is None:
         raise invalid("asset", f"{asset!r} is none")
@@ -211,9 +231,9 @@ def check_postings(postings: Sequence[Posting]) -> None:
     for posting in postings:
         source, destination, amount, _, color = posting
         if len(source) > MAX_ADDRESS or len(destination) > MAX_ADDRESS or len(color) > MAX_COLOR:
-            _posting(posting)
-        if amount.bit_length() > 13_280:
-            _posting(posting)
+            _checked_posting(posting)
+        if amount >= SMALL:
+            _checked_posting(posting)
 
 
 def check_address(part: str, address: object) -> None:

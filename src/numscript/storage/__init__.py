@@ -11,6 +11,7 @@ from numscript.storage.protocol import (
     Changes,
     Found,
     Head,
+    HeadMoved,
     Holding,
     Log,
     MetadataChange,
@@ -27,6 +28,7 @@ __all__ = [
     "Changes",
     "Found",
     "Head",
+    "HeadMoved",
     "Holding",
     "Log",
     "MetadataChange",
@@ -44,13 +46,14 @@ GROUP = "numscript.storage"
 SCHEMES = ("memory", "postgres", "postgresql", "sqlite")
 
 
-def open_storage(url: str) -> Storage:
+def open_storage(url: str, *, read_only: bool = False) -> Storage:
     """Open a storage by its URL.
 
     `memory:` keeps everything in this process; `sqlite:///books.db` in a file, created if need be
     (four slashes for an absolute path); `postgresql://user:password@host/database` on a server.
     Other schemes come from packages that register an entry point in the group
-    `numscript.storage`. Raises StorageError: CannotOpen, UnknownScheme, NewerSchema, MissingDriver.
+    `numscript.storage`. read_only: books that are there are read, and neither made, upgraded nor
+    written. Raises StorageError: CannotOpen, UnknownScheme, NewerSchema, MissingDriver.
     """
     scheme = url.partition(":")[0]
     match scheme:
@@ -61,14 +64,14 @@ def open_storage(url: str) -> Storage:
         case "sqlite":
             from numscript.storage.sqlite import SQLiteStorage
 
-            return SQLiteStorage(url)
+            return SQLiteStorage(url, read_only=read_only)
         case "postgres" | "postgresql":
-            return _open_postgres(url)
+            return _open_postgres(url, read_only)
         case _:
             return _registered(scheme, url)(url)
 
 
-def _open_postgres(url: str) -> Storage:
+def _open_postgres(url: str, read_only: bool) -> Storage:
     """Open a storage on a server, if the driver is installed."""
     try:
         from numscript.storage.postgres import PostgresStorage
@@ -77,7 +80,7 @@ def _open_postgres(url: str) -> Storage:
         shown = hide_password(url)
         kind = errors.MissingDriver(url=shown, package=package, extra="postgres")
         raise StorageError.of(kind) from problem
-    return PostgresStorage(url)
+    return PostgresStorage(url, read_only=read_only)
 
 
 def _registered(scheme: str, url: str) -> Callable[[str], Storage]:

@@ -107,10 +107,14 @@ Filter: TypeAlias = Leaf | And | Or | Not
 
 
 class Moment(NamedTuple):
-    """A point in time, by the date of insertion or, if `effective`, of effect."""
+    """A point in time, by the date of insertion or, if `effective`, of effect.
+
+    since: volumes count only what was moved from then on.
+    """
 
     at: datetime
     effective: bool
+    since: datetime | None = None
 
 
 SORTS: dict[str, dict[str, tuple[str, ...]]] = {

@@ -85,8 +85,11 @@ class MemoryStorage:
         return sorted(self._ledgers)
 
     @contextmanager
-    def write(self, ledger: str, wanted: Wanted = NOTHING) -> Iterator[Session]:
+    def write(
+        self, ledger: str, wanted: Wanted = NOTHING, known: Head | None = None
+    ) -> Iterator[Session]:
         """A session that holds the ledger."""
+        del known
         tables = self._tables(ledger)
         with tables.lock:
             yield MemorySession(tables, wanted)
@@ -126,6 +129,8 @@ def unknown_ledger(name: str, known: Sequence[str]) -> LedgerError:
 
 class MemorySession:
     """One session on the tables of a ledger."""
+
+    holds = True
 
     def __init__(self, tables: Tables, wanted: Wanted) -> None:
         self.tables = tables
@@ -269,11 +274,11 @@ class MemorySession:
             return {key: Volume(h.input, h.output) for key, h in self.tables.holdings.items()}
         volumes: dict[BalanceKey, Volume] = {}
         for row in self.tables.transactions:
-            if (row.timestamp if moment.effective else row.inserted_at) <= moment.at:
-                for move in moves_of(row):
-                    key = (move.account, move.asset, move.color)
+            date = row.timestamp if moment.effective else row.inserted_at
+            if date <= moment.at and (moment.since is None or date >= moment.since):
+                for key, (_, input_, output) in moves_of(row.postings).items():
                     before = volumes.get(key, Volume(0, 0))
-                    volumes[key] = Volume(before.input + move.input, before.output + move.output)
+                    volumes[key] = Volume(before.input + input_, before.output + output)
         return volumes
 
     def _all_accounts(self, moment: Moment | None) -> dict[str, Account]:

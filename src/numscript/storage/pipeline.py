@@ -45,33 +45,61 @@ def _numbered(text: str) -> tuple[bytes, bytes]:
 _numbers = count(1)
 
 
-def send(connection: Connection, steps: Sequence[Step]) -> list[list[tuple[Any, ...]]]:
-    """Send statements in one round trip; gives the rows of each. Raises psycopg's errors.
+class Pipeline:
+    """Statements on their way. What there is of them is sent on while more are added."""
 
-    What stops half-way leaves the connection closed, since nobody could tell its answers apart.
-    """
-    connection_ = connection.pgconn
-    asked: list[tuple[bytes, bool]] = []
-    try:
-        connection_.enter_pipeline_mode()
-        for text, values in steps:
-            statement, name = _numbered(text)
-            new = name not in connection.prepared and all(name != known for known, _ in asked)
-            if new:
-                connection_.send_prepare(name, statement)
-            connection_.send_query_prepared(name, [_parameter(value) for value in values])
-            asked.append((name, new))
-        connection_.pipeline_sync()
-        rows, problem = _receive(connection, asked)
-        connection_.exit_pipeline_mode()
-    except BaseException:
-        connection.close()
-        raise
-    if isinstance(problem, sql_errors.InvalidSqlStatementName):
-        connection.close()
-    if problem is not None:
-        raise problem
-    return rows
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.asked: list[tuple[bytes, bool]] = []
+        connection.pgconn.enter_pipeline_mode()
+
+    def add(self, steps: Sequence[Step]) -> None:
+        """Add statements; they run as they arrive. Raises psycopg's errors, of sending only."""
+        connection, pgconn, asked = self.connection, self.connection.pgconn, self.asked
+        try:
+            for text, values in steps:
+                statement, name = _numbered(text)
+                new = name not in connection.prepared and all(name != known for known, _ in asked)
+                if new:
+                    pgconn.send_prepare(name, statement)
+                pgconn.send_query_prepared(name, list(map(_parameter, values)))
+                asked.append((name, new))
+        except BaseException:
+            connection.close()
+            raise
+
+    def finish(self) -> list[list[tuple[Any, ...]]]:
+        """Wait until all has run; gives the rows of each. Raises psycopg's errors.
+
+        What stops half-way leaves the connection closed, since nobody could tell its answers apart.
+        """
+        connection = self.connection
+        try:
+            connection.pgconn.pipeline_sync()
+            rows, problem = _receive(connection, self.asked)
+            connection.pgconn.exit_pipeline_mode()
+        except BaseException:
+            connection.close()
+            raise
+        if isinstance(problem, sql_errors.InvalidSqlStatementName):
+            connection.close()
+        if problem is not None:
+            raise problem
+        return rows
+
+
+def send(connection: Connection, steps: Sequence[Step]) -> list[list[tuple[Any, ...]]]:
+    """Send statements in one round trip; gives the rows of each. Raises psycopg's errors."""
+    pipeline = Pipeline(connection)
+    pipeline.add(steps)
+    return pipeline.finish()
+
+
+def is_readable(connection: Connection) -> bool:
+    """Whether the server sent something that nobody asked for."""
+    poll = select.poll()
+    poll.register(connection.pgconn.socket, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _receive(
@@ -144,12 +172,14 @@ def _rows(result: Any) -> list[tuple[Any, ...]]:
     return rows
 
 
-def _parameter(value: object) -> bytes | None:
+def _parameter(value: Any) -> bytes | None:
     """A parameter as text."""
+    if type(value) is str:
+        return value.encode()
     if value is None:
         return None
     if not isinstance(value, list):
-        return str(value).encode()
+        return b"%d" % value
     try:
         joined = '","'.join(value)
         if "\\" in joined or joined.count('"') != 2 * len(value) - 2 or not value:

@@ -48,6 +48,7 @@ class Transaction(NamedTuple):
     timestamp: when it took effect; inserted_at: when it was written. `reverted_by` and `reverts`
     are the ids of other transactions. volumes: those of its accounts right after it, by account,
     asset and colour. `replayed` says that an idempotency key gave the first result again.
+    printed: what the script printed, given to its caller alone, and not stored.
     """
 
     id: int
@@ -62,6 +63,7 @@ class Transaction(NamedTuple):
     reverts: int | None
     volumes: Mapping[BalanceKey, Volume]
     replayed: bool = False
+    printed: tuple[str, ...] = ()
 
     @property
     def reverted(self) -> bool:
@@ -69,7 +71,10 @@ class Transaction(NamedTuple):
         return self.reverted_at is not None
 
     def to_dict(self) -> dict[str, object]:
-        """The transaction with Formance's keys; colours have a key of their own."""
+        """The transaction with Formance's keys; colours are part of an asset's name in volumes.
+
+        `revertedBy`, `reverts` and `printed` are ours, and there only where they say something.
+        """
         row: dict[str, object] = {
             "id": self.id,
             "postings": [posting.to_dict() for posting in self.postings],
@@ -83,6 +88,12 @@ class Transaction(NamedTuple):
             row["reference"] = self.reference
         if self.reverted_at is not None:
             row["revertedAt"] = write_instant(self.reverted_at)
+        if self.reverted_by is not None:
+            row["revertedBy"] = self.reverted_by
+        if self.reverts is not None:
+            row["reverts"] = self.reverts
+        if self.printed:
+            row["printed"] = list(self.printed)
         volumes: dict[str, dict[str, dict[str, int]]] = {}
         for (account, asset, color), volume in self.volumes.items():
             name = f"{asset} {color}" if color else asset
@@ -121,13 +132,16 @@ class VolumeRow(NamedTuple):
 
 
 class Account(NamedTuple):
-    """An account of a ledger. volumes: by asset and colour."""
+    """An account of a ledger. volumes: by asset and colour.
+
+    One that was never seen has no dates.
+    """
 
     address: str
     metadata: Mapping[str, str]
-    first_usage: datetime
-    inserted_at: datetime
-    updated_at: datetime
+    first_usage: datetime | None
+    inserted_at: datetime | None
+    updated_at: datetime | None
     volumes: Mapping[tuple[str, str], Volume]
 
     @property
@@ -217,21 +231,6 @@ class Changes(NamedTuple):
     transaction_metadata: Sequence[MetadataChange]
 
 
-class Move(NamedTuple):
-    """What a transaction did to one balance, and the volume it left.
-
-    role: 1 where the account gave, 2 where it received, 3 for both.
-    """
-
-    account: str
-    asset: str
-    color: str
-    role: int
-    input: int
-    output: int
-    after: Volume
-
-
 class Session(Protocol):
     """One transaction of a storage on one ledger. It is also a store that scripts can read.
 
@@ -242,6 +241,8 @@ class Session(Protocol):
     """The ledger's end; no other session can move it while this one may write."""
     found: Found
     """What was asked for when the session was opened."""
+    holds: bool
+    """Whether it holds the head; else only its commit proves that what it read was true."""
 
     def get_balances(self, query: Sequence[BalanceKey]) -> Mapping[BalanceKey, int]:
         """The balances asked for; one that is left out counts as zero."""
@@ -291,11 +292,15 @@ class Storage(Protocol):
         """The names of all ledgers, in order."""
         ...
 
-    def write(self, ledger: str, wanted: Wanted = NOTHING) -> AbstractContextManager[Session]:
+    def write(
+        self, ledger: str, wanted: Wanted = NOTHING, known: Head | None = None
+    ) -> AbstractContextManager[Session]:
         """A session that holds the ledger's head, and what was asked for, read behind that lock.
 
-        Raises LedgerError (unknown ledger) and StorageError; TryAgain where the database asks
-        for the whole to be done again.
+        known: the end of the ledger as the caller saw it last. A distant storage may go on from
+        there without asking or holding anything; then the commit raises HeadMoved if the ledger's
+        end is another by now. Raises LedgerError (unknown ledger) and StorageError; TryAgain where
+        the database asks for the whole to be done again.
         """
         ...
 
@@ -312,21 +317,24 @@ class TryAgain(Exception):  # noqa: N818 - no error: the ledger does the same ag
     """The database gave up one of two sessions that were in each other's way, and it was this."""
 
 
-def moves_of(transaction: Transaction) -> list[Move]:
-    """What a transaction did to each balance, in the order of its postings."""
-    sums: dict[BalanceKey, list[int]] = {}
-    for source, destination, amount, asset, color in transaction.postings:
-        given = sums.setdefault((source, asset, color), [0, 0, 0])
-        given[0] |= 1
-        given[2] += amount
-        received = sums.setdefault((destination, asset, color), [0, 0, 0])
-        received[0] |= 2
-        received[1] += amount
-    volumes = transaction.volumes
-    return [
-        Move(*key, role, received, given, volumes[key])
-        for key, (role, received, given) in sums.items()
-    ]
+class HeadMoved(TryAgain):
+    """The ledger's end was not the one that a session went on from, so nothing was written."""
+
+
+def moves_of(postings: Iterable[Posting]) -> dict[BalanceKey, tuple[int, int, int]]:
+    """What postings do to each balance, in their order: role, input, output.
+
+    The role is 1 where the account gave, 2 where it received, 3 for both.
+    """
+    moves: dict[BalanceKey, tuple[int, int, int]] = {}
+    for source, destination, amount, asset, color in postings:
+        key = (source, asset, color)
+        role, input_, output = moves.get(key, (0, 0, 0))
+        moves[key] = (role | 1, input_, output + amount)
+        key = (destination, asset, color)
+        role, input_, output = moves.get(key, (0, 0, 0))
+        moves[key] = (role | 2, input_ + amount, output)
+    return moves
 
 
 def balances_of(session: Session, query: Sequence[BalanceKey]) -> dict[BalanceKey, int]:

@@ -6,11 +6,13 @@ Parameters are written `?`. What the dialects lack in common has a name here (`s
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import NamedTuple
 
 from numscript.storage.filters import (
     ADDRESS,
+    BALANCE,
     SORTS,
     And,
     Filter,
@@ -40,7 +42,8 @@ class Writing(NamedTuple):
     amount: a column as text of decimal digits; total: a sum, likewise; balance: of a row of volumes
     or of a group of moves, as it is compared; wanted: the parameter it is compared with; group: the
     first segments of an address; listed: a column that is one of a list, which is the last
-    parameter.
+    parameter; expressions: whether there are regular expressions, by which it can also tell how
+    many addresses a pattern fits, and walk an index from their fixed start.
     """
 
     amount: str
@@ -50,15 +53,16 @@ class Writing(NamedTuple):
     wanted: str
     group: str
     listed: str
+    expressions: bool
 
 
 POSTGRES = Writing(
     "{}::text", "sum({})::text", "(v.input - v.output)", "sum(m.input - m.output)",
-    "?::text::numeric", "substring(v.account from ?)", "{} = ANY(?)",
+    "?::text::numeric", "substring(v.account from ?)", "{} = ANY(?)", True,
 )  # fmt: skip
 SQLITE = Writing(
     "{}", "sum_amounts({})", "v.balance", "sum_balance(m.input, m.output)", "sortable(?)",
-    "first_segments(v.account, ?)", "{} IN (SELECT value FROM json_each(?))",
+    "first_segments(v.account, ?)", "{} IN (SELECT value FROM json_each(?))", False,
 )  # fmt: skip
 
 
@@ -105,6 +109,34 @@ def group_pattern(segments: int) -> str:
     return f"^(?:[^:]+:){{0,{segments - 1}}}[^:]+"
 
 
+def expression_of(pattern: str) -> str:
+    """The regular expression of an address pattern."""
+    segments = pattern.split(":")
+    parts = [re.escape(segment) or "[^:]+" for segment in segments]
+    if segments[-1] == "...":
+        # Whatever stands behind the last colon.
+        return f"^{''.join(f'{part}:' for part in parts[:-1])}"
+    return f"^{':'.join(parts)}$"
+
+
+def apart(filter_: Filter | None) -> tuple[Filter | None, Filter | None]:
+    """A filter as two that must both match: what is about accounts, what about balances."""
+    parts = filter_.parts if isinstance(filter_, And) else (filter_,) if filter_ else ()
+    of_accounts = tuple(part for part in parts if not _is_about_balances(part))
+    rest = tuple(part for part in parts if _is_about_balances(part))
+    return And(of_accounts) if of_accounts else None, And(rest) if rest else None
+
+
+def _is_about_balances(filter_: Filter) -> bool:
+    match filter_:
+        case Leaf():
+            return filter_.type == BALANCE
+        case Not(part):
+            return _is_about_balances(part)
+        case And(parts) | Or(parts):
+            return any(map(_is_about_balances, parts))
+
+
 class _Compiler:
     """Compiles one query."""
 
@@ -116,6 +148,8 @@ class _Compiler:
         self.at = 0 if query.moment is None else to_micros(query.moment.at)
         self.date = "timestamp" if query.moment and query.moment.effective else "inserted_at"
         self.values: list[object] = []
+        self.letter = "v"
+        """What the rows of volumes are called where a condition stands."""
 
     def statement(self) -> Statement:
         match self.query.resource:
@@ -136,11 +170,21 @@ class _Compiler:
         if self.moment is not None:
             text += f" AND {letter}.{date} <= ?"
             self.values.append(self.at)
+            if table == "transactions" and date == "inserted_at":
+                text += f" AND t.id <= {self.last_inserted()}"
         if self.query.filter is not None:
             text += f" AND {self.condition(self.query.filter)}"
         names = {"insertion_date": "inserted_at"}
         sorts = [f"{letter}.{names.get(name, name)}" for name in SORTS[table][self.query.sort]]
         return self.page(text, sorts, "AND")
+
+    def last_inserted(self) -> str:
+        """The last id that was given by the moment: ids are given in the order of insertion."""
+        self.values += [self.ledger, self.at]
+        return (
+            "(SELECT i.id FROM numscript_transactions i WHERE i.ledger = ? AND i.inserted_at <= ? "
+            "ORDER BY i.inserted_at DESC, i.id DESC LIMIT 1)"
+        )
 
     def volumes(self) -> Statement:
         """A query whose records are volumes, of accounts or of groups of them."""
@@ -150,23 +194,16 @@ class _Compiler:
             group = "''"
         elif query.group:
             group = writing.group
-            self.values.append(
-                group_pattern(query.group) if "?" in writing.group and writing is POSTGRES
-                else query.group
-            )  # fmt: skip
-        if self.moment is None:
-            table = "numscript_volumes"
-        else:
-            table = f"""(SELECT m.ledger, m.account, m.asset, m.color,
-                {self.inner_sum("m.input")} AS input, {self.inner_sum("m.output")} AS output,
-                {writing.balance_of_moves} AS balance
-                FROM numscript_moves m WHERE m.ledger = ? AND m.{self.date} <= ?
-                GROUP BY m.ledger, m.account, m.asset, m.color)"""
-            self.values += [self.ledger, self.at]
+            pattern = group_pattern(query.group) if writing.expressions else query.group
+            self.values.append(pattern)
+        table, rest = "numscript_volumes", query.filter
+        if self.moment is not None:
+            of_accounts, rest = apart(query.filter)
+            table = f"({self.sums_of_moves(self.moment, of_accounts)})"
         self.values.append(self.ledger)
         text = f"{table} v WHERE v.ledger = ?"
-        if query.filter is not None:
-            text += f" AND {self.condition(query.filter)}"
+        if rest is not None:
+            text += f" AND {self.condition(rest)}"
         if group == "v.account":
             amounts = f"{writing.amount.format('v.input')}, {writing.amount.format('v.output')}"
             text = f"SELECT v.account, v.asset, v.color, {amounts} FROM {text}"
@@ -177,6 +214,22 @@ class _Compiler:
             v.input AS input, v.output AS output FROM {text}) s
             GROUP BY s.account, s.asset, s.color"""
         return self.page(text, ["s.account", "s.asset", "s.color"], "HAVING")
+
+    def sums_of_moves(self, moment: Moment, filter_: Filter | None) -> str:
+        """Volumes as they were, of the accounts that a filter matches: they are picked first."""
+        text = f"""SELECT m.ledger, m.account, m.asset, m.color,
+            {self.inner_sum("m.input")} AS input, {self.inner_sum("m.output")} AS output,
+            {self.writing.balance_of_moves} AS balance
+            FROM numscript_moves m WHERE m.ledger = ? AND m.{self.date} <= ?"""
+        self.values += [self.ledger, self.at]
+        if moment.since is not None:
+            text += f" AND m.{self.date} >= ?"
+            self.values.append(to_micros(moment.since))
+        if filter_ is not None:
+            self.letter = "m"
+            text += f" AND {self.condition(filter_)}"
+            self.letter = "v"
+        return f"{text} GROUP BY m.ledger, m.account, m.asset, m.color"
 
     def inner_sum(self, column: str) -> str:
         """A sum that is summed up or compared again."""
@@ -238,18 +291,20 @@ class _Compiler:
             case "logs", field:
                 return self.compare(f"l.{field}", leaf)
             case _, "metadata":
-                return self.metadata("account", "v.ledger", "v.account", leaf)
+                letter = self.letter
+                return self.metadata("account", f"{letter}.ledger", f"{letter}.account", leaf)
             case _, "balance":
-                return self.balance("v", self.writing.balance if not self.moment else "v.balance",
-                                    leaf)  # fmt: skip
+                balance = "v.balance" if self.moment else self.writing.balance
+                return self.balance("v", balance, leaf)
             case _, "first_usage":
                 compared = self.compare("a.first_usage", leaf)
                 return (
-                    "EXISTS (SELECT 1 FROM numscript_accounts a WHERE a.ledger = v.ledger AND "
-                    f"a.address = v.account AND {compared})"
+                    "EXISTS (SELECT 1 FROM numscript_accounts a WHERE "
+                    f"a.ledger = {self.letter}.ledger AND a.address = {self.letter}.account "
+                    f"AND {compared})"
                 )
             case _:
-                return self.compare("v.account", leaf)
+                return self.compare(f"{self.letter}.account", leaf)
 
     def is_about_moves(self, parts: tuple[Filter, ...]) -> bool:
         """Whether any of a transaction's moves can answer all of these."""
@@ -263,10 +318,14 @@ class _Compiler:
         parts = [
             f"({self.address('m.account', leaf)}{role.get(leaf.field, '')})" for leaf in leaves
         ]
-        return (
+        text = (
             "EXISTS (SELECT 1 FROM numscript_moves m WHERE m.ledger = t.ledger AND "
-            f"m.transaction_id = t.id AND ({' OR '.join(parts)}))"
+            f"m.transaction_id = t.id AND ({' OR '.join(parts)})"
         )
+        if self.moment is not None and not self.moment.effective:
+            # So that a walk of these starts there, too.
+            text += f" AND m.transaction_id <= {self.last_inserted()}"
+        return f"{text})"
 
     def compare(self, column: str, leaf: Leaf) -> str:
         """A column compared with the leaf's value."""
@@ -307,6 +366,9 @@ class _Compiler:
             self.values.append(text)
             return f"{column} = ?"
         pattern = read_pattern(text)
+        if self.writing.expressions:
+            self.values.append(expression_of(text))
+            return f"{column} ~ ?"
         parts = []
         if pattern.prefix:
             parts.append(f"{column} >= ? AND {column} < ?")

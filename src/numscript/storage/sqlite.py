@@ -21,11 +21,11 @@ from numscript import errors
 from numscript.diagnostics import StorageError
 from numscript.runtime.store import BalanceKey, MetadataQuery, is_scale
 from numscript.storage import queries, tables
+from numscript.storage.answers import select
 from numscript.storage.filters import Query
 from numscript.storage.memory import unknown_ledger
 from numscript.storage.protocol import (
     NOTHING,
-    Account,
     Changes,
     Found,
     Head,
@@ -33,12 +33,9 @@ from numscript.storage.protocol import (
     Log,
     MetadataChange,
     Session,
-    Volume,
-    VolumeRow,
     Wanted,
     balances_of,
     metadata_of,
-    moves_of,
 )
 
 if TYPE_CHECKING:
@@ -72,11 +69,11 @@ class SQLiteStorage:
 
     distant = False
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
         self.url = url
         path, options = self._read_url(url)
         self.path = path
-        self.read_only = options.get("mode") == "ro"
+        self.read_only = read_only or options.get("mode") == "ro"
         try:
             self.timeout = float(options.get("timeout", BUSY_TIMEOUT))
         except ValueError:
@@ -142,13 +139,13 @@ class SQLiteStorage:
             connection.execute("PRAGMA journal_mode = WAL")
         if self._version() == len(steps):
             return
-        if self.read_only:
-            raise self._cannot_open("the file has no books of this version, and is read-only")
+        if self.read_only and self._version() < len(steps):
+            raise StorageError.of(errors.NoBooks(url=self.url, version=self._version()))
+        if self._version() > len(steps):
+            raise StorageError.of(errors.NewerSchema(found=self._version(), known=len(steps)))
         self._begin()
         try:
             version = self._version()
-            if version > len(steps):
-                raise StorageError.of(errors.NewerSchema(found=version, known=len(steps)))
             if version == 0:
                 connection.execute("CREATE TABLE numscript_schema (version INTEGER NOT NULL)")
                 connection.execute("INSERT INTO numscript_schema VALUES (0)")
@@ -212,8 +209,11 @@ class SQLiteStorage:
             return [row[0] for row in rows]
 
     @contextmanager
-    def write(self, ledger: str, wanted: Wanted = NOTHING) -> Iterator[Session]:
+    def write(
+        self, ledger: str, wanted: Wanted = NOTHING, known: Head | None = None
+    ) -> Iterator[Session]:
         """A session that holds the file for writing."""
+        del known
         with self._translated(), self._writing:
             self._check_open()
             self._begin()
@@ -287,6 +287,8 @@ def _is_busy(problem: Exception) -> bool:
 
 class SQLiteSession:
     """One transaction of the file on one ledger."""
+
+    holds = True
 
     def __init__(self, connection: sqlite3.Connection, ledger: str, wanted: Wanted) -> None:
         self.connection = connection
@@ -379,9 +381,10 @@ class SQLiteSession:
             "INSERT INTO numscript_logs VALUES (?, ?, ?, ?, ?, ?, ?, ?, '')",
             [(ledger, *tables.write_log(log)) for log in changes.logs],
         )
+        new_rows = [tables.write_transaction(row) for row in changes.transactions]
         many(
             "INSERT INTO numscript_transactions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [(ledger, *tables.write_transaction(row)) for row in changes.transactions],
+            [(ledger, *row) for row in new_rows],
         )
         many(
             "UPDATE numscript_transactions SET metadata = ?, updated_at = ?, reverted_at = ?, "
@@ -392,15 +395,10 @@ class SQLiteSession:
                 for row in changes.changed
             ],
         )  # fmt: skip
-        moves = []
-        for row in changes.transactions:
-            dates = (tables.to_micros(row.timestamp), tables.to_micros(row.inserted_at))
-            moves += [
-                (ledger, m.account, m.asset, m.color, row.id, m.role, str(m.input), str(m.output),
-                 *dates)
-                for m in moves_of(row)
-            ]  # fmt: skip
-        many("INSERT INTO numscript_moves VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", moves)
+        many(
+            "INSERT INTO numscript_moves VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [(ledger, *row) for row in tables.write_moves(changes.transactions, new_rows)],
+        )
         self._append_holdings(changes.holdings)
         many(
             "INSERT INTO numscript_accounts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
@@ -472,53 +470,10 @@ class SQLiteSession:
 
     def select(self, query: Query) -> Sequence[Any]:
         """What a query asks for."""
-        statement = queries.compile_query(query, self.ledger, queries.SQLITE)
-        rows = self.connection.execute(*statement).fetchall()
-        match query.resource:
-            case "transactions":
-                return self._transactions(query, rows)
-            case "accounts":
-                return self._accounts(query, rows)
-            case "logs":
-                return [tables.read_log(row) for row in rows]
-            case _:
-                return [VolumeRow(row[0], row[1], row[2], int(row[3]), int(row[4])) for row in rows]
+        return select(query, self.ledger, queries.SQLITE, self._ask, json.dumps)
 
-    def _transactions(self, query: Query, rows: Sequence[Any]) -> Sequence[Any]:
-        found = [tables.read_transaction(row) for row in rows]
-        if query.moment is None or not found:
-            return found
-        metadata = self._metadata_at("transaction", [row.id for row in found], query)
-        return [tables.at_moment(row, query.moment.at, metadata.get(row.id, {})) for row in found]
-
-    def _accounts(self, query: Query, rows: Sequence[Any]) -> Sequence[Any]:
-        found = [tables.read_account(row) for row in rows]
-        names = [row.address for row in found]
-        metadata = None
-        if query.moment is not None:
-            metadata = self._metadata_at("account", names, query)
-        volumes: dict[str, dict[tuple[str, str], Volume]] = {}
-        statement = queries.volumes_of(query.moment, self.ledger, queries.SQLITE)
-        for row in self.connection.execute(statement.text, (*statement.values, json.dumps(names))):
-            volume = Volume(int(row[3]), int(row[4]))
-            volumes.setdefault(row[0], {})[row[1], row[2]] = volume
-        return [
-            Account(
-                row.address,
-                row.metadata if metadata is None else metadata.get(row.address, {}),
-                *row[2:],
-                volumes.get(row.address, {}),
-            )
-            for row in found
-        ]
-
-    def _metadata_at(self, kind: str, targets: Sequence[Any], query: Query) -> dict[Any, Any]:
-        statement = queries.metadata_of(kind, query.moment, self.ledger, queries.SQLITE)
-        found: dict[Any, dict[str, str]] = {}
-        values = (*statement.values, json.dumps(targets))
-        for target, key, value in self.connection.execute(statement.text, values):
-            found.setdefault(target, {})[key] = value
-        return found
+    def _ask(self, text: str, values: Sequence[object]) -> Sequence[Any]:
+        return self.connection.execute(text, values).fetchall()
 
 
 def _holding(row: Sequence[Any]) -> Holding:

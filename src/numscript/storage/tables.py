@@ -19,6 +19,7 @@ from numscript.storage.protocol import (
     MetadataChange,
     Transaction,
     Volume,
+    moves_of,
 )
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -32,7 +33,8 @@ class Dialect(NamedTuple):
 
     name: a text column that sorts by its characters; amount: a column of whole numbers of any
     size; balance: more columns of a volume; floor: the condition that guards it; shape: what stands
-    behind a table; sorted_balance: what a balance is indexed by.
+    behind a table; sorted_balance: what a balance is indexed by; fence: what adds the number that
+    tells commits apart which may still be under way, where there can be such.
     """
 
     name: str
@@ -41,23 +43,30 @@ class Dialect(NamedTuple):
     floor: str
     shape: str
     sorted_balance: str
+    fence: str
 
 
 POSTGRES = Dialect(
     'TEXT COLLATE "C"', "NUMERIC", "", "floor IS NULL OR input - output >= floor", "",
     "(input - output)",
+    "ALTER TABLE numscript_ledgers ADD COLUMN fence BIGINT NOT NULL DEFAULT 0",
 )  # fmt: skip
 COCKROACH = POSTGRES._replace(name="TEXT")
 """Sorts by characters of itself, and need not know the collation's name."""
 SQLITE = Dialect(
     "TEXT", "TEXT", "balance TEXT NOT NULL,", "floor IS NULL OR balance >= floor",
-    " WITHOUT ROWID", "balance",
+    " WITHOUT ROWID", "balance", "",
 )  # fmt: skip
 
 
 def migrations(dialect: Dialect) -> list[list[str]]:
     """The statements of each migration, the first making version 1."""
-    return [_tables(dialect), _indexes(dialect)]
+    return [
+        _tables(dialect),
+        _indexes(dialect),
+        [dialect.fence] if dialect.fence else [],
+        _indexes_of_histories(),
+    ]
 
 
 def _tables(dialect: Dialect) -> list[str]:
@@ -104,11 +113,13 @@ def _tables(dialect: Dialect) -> list[str]:
     ]
 
 
-def _indexes(dialect: Dialect) -> list[str]:
-    def index(name: str, table: str, columns: str, where: str = "") -> str:
-        condition = f" WHERE {where}" if where else ""
-        return f"CREATE INDEX numscript_{name} ON numscript_{table} (ledger, {columns}){condition}"
+def index(name: str, table: str, columns: str, where: str = "") -> str:
+    """The statement that makes an index."""
+    condition = f" WHERE {where}" if where else ""
+    return f"CREATE INDEX numscript_{name} ON numscript_{table} (ledger, {columns}){condition}"
 
+
+def _indexes(dialect: Dialect) -> list[str]:
     return [
         index("logs_by_date", "logs", "date, id"),
         index("logs_by_type", "logs", "type, id"),
@@ -139,6 +150,29 @@ def _indexes(dialect: Dialect) -> list[str]:
     ]
 
 
+def _indexes_of_histories() -> list[str]:
+    """Indexes that also answer what was, and whether one transaction touched an account."""
+    kinds = ("account", "transaction")
+    short = f"length(value) <= {INDEXED}"
+    return [
+        index("moves_of_transaction", "moves", "transaction_id, account, role"),
+        "DROP INDEX numscript_moves_by_transaction",
+        *(f"DROP INDEX numscript_{kind}s_by_{what}" for kind in kinds for what in _REPLACED),
+        *(
+            index(f"{kind}_metadata_by_value", f"{kind}_metadata", "key, value, ended, target",
+                  short)
+            for kind in kinds
+        ),
+        *(
+            index(f"{kind}_metadata_by_key", f"{kind}_metadata", "key, ended, target")
+            for kind in kinds
+        ),
+    ]  # fmt: skip
+
+
+_REPLACED = ("metadata", "key")
+
+
 # --- records and rows -------------------------------------------------------------------------
 
 
@@ -162,9 +196,8 @@ def instant_or_none(micros: int | None) -> datetime | None:
     return None if micros is None else from_micros(micros)
 
 
-def write_json(value: object) -> str:
-    """A value as compact JSON."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+write_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+"""A value as compact JSON."""
 
 
 LOG_COLUMNS = "id, type, date, data, idempotency_key, idempotency_hash, hash"
@@ -206,20 +239,42 @@ def read_transaction(row: Sequence[Any]) -> Transaction:
 
 
 def write_transaction(transaction: Transaction) -> tuple[object, ...]:
-    """The row of a transaction."""
+    """The row of a transaction. Names of accounts and assets have nothing to escape."""
+    (id_, postings, metadata, reference, timestamp, inserted_at, updated_at, reverted_at,
+     reverted_by, reverts, volumes, *_) = transaction  # fmt: skip
+    micros = to_micros(inserted_at)
+    posted = [
+        f'["{source}","{destination}",{amount},"{asset}","{color}"]'
+        for source, destination, amount, asset, color in postings
+    ]
+    after = [
+        f'["{account}","{asset}","{color}",{input_},{output}]'
+        for (account, asset, color), (input_, output) in volumes.items()
+    ]
     return (
-        transaction.id,
-        write_json(transaction.postings),
-        write_json(transaction.metadata) if transaction.metadata else "{}",
-        transaction.reference,
-        to_micros(transaction.timestamp),
-        to_micros(transaction.inserted_at),
-        to_micros(transaction.updated_at),
-        micros_or_none(transaction.reverted_at),
-        transaction.reverted_by,
-        transaction.reverts,
-        write_json([(*key, *volume) for key, volume in transaction.volumes.items()]),
+        id_,
+        f"[{','.join(posted)}]",
+        write_json(metadata) if metadata else "{}",
+        reference,
+        micros if timestamp is inserted_at else to_micros(timestamp),
+        micros,
+        micros if updated_at is inserted_at else to_micros(updated_at),
+        micros_or_none(reverted_at),
+        reverted_by,
+        reverts,
+        f"[{','.join(after)}]",
     )
+
+
+def write_moves(
+    transactions: Sequence[Transaction], rows: Sequence[Sequence[Any]]
+) -> list[tuple[object, ...]]:
+    """The rows of what transactions did to balances; `rows` are those of the transactions."""
+    return [
+        (*key, row[0], role, str(input_), str(output), row[4], row[5])
+        for transaction, row in zip(transactions, rows, strict=True)
+        for key, (role, input_, output) in moves_of(transaction.postings).items()
+    ]
 
 
 def read_account(row: Sequence[Any]) -> AccountRow:

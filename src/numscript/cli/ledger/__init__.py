@@ -8,6 +8,7 @@ from numscript.cli import LazyGroup
 
 COMMANDS = {
     "init": "Create a ledger, and the file or tables it is kept in.",
+    "list": "List the ledgers of a storage.",
     "run": "Run a script and commit its transaction.",
     "post": "Commit plain postings.",
     "transactions": "List transactions, the last first.",

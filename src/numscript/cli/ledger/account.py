@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from numscript.cli import books, console, lists
 from numscript.cli.books import Access
-from numscript.cli.lists import Moment
 
 
 @click.command(short_help="Show one account.")
 @click.argument("address")
 @lists.moment_options
 @books.books_options
-def account(address: str, moment: Moment, storage: str | None, ledger: str, output: str) -> None:
+def account(
+    address: str, moment: dict[str, Any], storage: str | None, ledger: str, output: str
+) -> None:
     """Show the account ADDRESS: its volumes and metadata. One that was never used has neither.
 
     \b
@@ -24,7 +27,7 @@ def account(address: str, moment: Moment, storage: str | None, ledger: str, outp
     from numscript.cli import records
 
     with books.open_books(storage, ledger, Access.READ, output) as opened:
-        found = opened.account(address.removeprefix("@"), **moment._asdict())
+        found = opened.account(address.removeprefix("@"), **moment)
     if output == "json":
         console.show_json(records.account_dict(found))
     else:

@@ -8,22 +8,15 @@ import click
 
 from numscript.cli import books, lists
 from numscript.cli.books import Access
-from numscript.cli.lists import Moment
 
 ORDERS = ("address", "first-usage", "insertion-date", "updated-at")
 
 
 @click.command(short_help="List accounts with their balances and metadata.")
-@lists.filter_option
-@lists.order_options(ORDERS, descending=False)
-@lists.page_options
-@lists.moment_options
+@lists.list_options(ORDERS, descending=False)
 @books.books_options
 def accounts(
-    wanted: object,
-    order: dict[str, Any],
-    page: dict[str, Any],
-    moment: Moment,
+    asked: dict[str, Any],
     storage: str | None,
     ledger: str,
     output: str,
@@ -43,5 +36,5 @@ def accounts(
     from numscript.cli import records
 
     with books.open_books(storage, ledger, Access.READ, output) as opened:
-        found = opened.accounts(wanted, **order, **page, **moment._asdict())
+        found = opened.accounts(**asked)
     lists.show_page(found, output, "accounts", records.account_dict, records.accounts)

@@ -8,24 +8,15 @@ import click
 
 from numscript.cli import books, console, lists
 from numscript.cli.books import Access
-from numscript.cli.lists import Moment
 
 
 @click.command(short_help="List balances, or add them up by asset.")
-@click.argument("account", required=False)
 @click.option("--sum", "add_up", is_flag=True, help="Add the balances up by asset.")
-@lists.filter_option
-@lists.order_options(descending=False)
-@lists.page_options
-@lists.moment_options
+@lists.volume_options
 @books.books_options
 def balances(
-    account: str | None,
     add_up: bool,
-    wanted: object,
-    order: dict[str, Any],
-    page: dict[str, Any],
-    moment: Moment,
+    asked: dict[str, Any],
     storage: str | None,
     ledger: str,
     output: str,
@@ -44,14 +35,15 @@ def balances(
     from numscript import render
     from numscript.cli import records
 
-    wanted = lists.both(lists.of_account(account), wanted)
-    if add_up and page["cursor"] is not None:
+    if add_up and asked["cursor"] is not None:
         books.refuse("--sum adds all balances up, so that there is nothing to be --after")
     with books.open_books(storage, ledger, Access.READ, output) as opened:
         if not add_up:
-            found = opened.volumes(wanted, **order, **page, **moment._asdict())
+            found = opened.volumes(**asked)
         else:
-            sums = opened.aggregate(wanted, **moment._asdict())
+            for name in ("descending", "limit", "cursor"):
+                del asked[name]
+            sums = opened.aggregate(**asked)
     if not add_up:
         lists.show_page(found, output, "balances", records.balance_dict, records.balances)
     elif output == "json":

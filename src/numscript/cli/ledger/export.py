@@ -13,7 +13,6 @@ import click
 
 from numscript.cli import books, console, files
 from numscript.cli.books import Access
-from numscript.cli.ledger.verify import count_lines
 
 
 @click.command(short_help="Write the log as lines of JSON.")
@@ -45,7 +44,7 @@ def export(
     elif Path(file).is_file() and not overwrite:
         books.refuse(f"{file}: it is there already; --overwrite replaces it")
     with books.open_books(storage, ledger, Access.READ, output) as opened:
-        count = count_lines(opened)
+        count = opened.stats().logs
         written = 0
         with _target(file) as target, console.progress("exporting", count) as advance:
             for line in opened.export():

@@ -11,14 +11,10 @@ from numscript.cli.books import Access
 
 
 @click.command(short_help="List the lines of the log, the last first.")
-@lists.filter_option
-@lists.order_options(descending=True)
-@lists.page_options
+@lists.list_options(descending=True, moment=False)
 @books.books_options
 def logs(
-    wanted: object,
-    order: dict[str, Any],
-    page: dict[str, Any],
+    asked: dict[str, Any],
     storage: str | None,
     ledger: str,
     output: str,
@@ -36,5 +32,5 @@ def logs(
     from numscript.cli import records
 
     with books.open_books(storage, ledger, Access.READ, output) as opened:
-        found = opened.logs(wanted, **order, **page)
+        found = opened.logs(**asked)
     lists.show_page(found, output, "lines", records.log_dict, records.logs)

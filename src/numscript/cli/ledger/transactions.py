@@ -8,22 +8,15 @@ import click
 
 from numscript.cli import books, lists
 from numscript.cli.books import Access
-from numscript.cli.lists import Moment
 
 ORDERS = ("id", "timestamp", "inserted-at", "updated-at")
 
 
 @click.command(short_help="List transactions, the last first.")
-@lists.filter_option
-@lists.order_options(ORDERS, descending=True)
-@lists.page_options
-@lists.moment_options
+@lists.list_options(ORDERS, descending=True)
 @books.books_options
 def transactions(
-    wanted: object,
-    order: dict[str, Any],
-    page: dict[str, Any],
-    moment: Moment,
+    asked: dict[str, Any],
     storage: str | None,
     ledger: str,
     output: str,
@@ -45,5 +38,5 @@ def transactions(
     from numscript.cli import records
 
     with books.open_books(storage, ledger, Access.READ, output) as opened:
-        found = opened.transactions(wanted, **order, **page, **moment._asdict())
+        found = opened.transactions(**asked)
     lists.show_page(found, output, "transactions", records.transaction_dict, records.transactions)

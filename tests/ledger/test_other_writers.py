@@ -1,0 +1,226 @@
+"""Commits that go on from books which this process remembers, while others write.
+
+What another process would do is done here through a second storage of the same URL, which shares
+nothing with the first but the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from numscript import errors
+from numscript.diagnostics import Kind, NumscriptError
+from numscript.ledger import Ledger, LedgerError, Post, Posting, committer
+from numscript.ledger import books as books_module
+from numscript.storage import Changes, HeadMoved, Storage, TryAgain, open_storage
+from numscript.storage.pipeline import Pipeline
+from numscript.storage.postgres import PostgresStorage
+from tests.storage.backends import START, Clock
+
+SALE = [Posting("world", "a", 100, "USD/2")]
+DEBIT = [Posting("a", "b", 100, "USD/2")]
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def pair(request: pytest.FixtureRequest, tmp_path: Path, name: str) -> Iterator[tuple[Ledger, ...]]:
+    """One ledger, as two processes see it."""
+    url = f"sqlite:///{tmp_path / 'books.db'}"
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres_url")
+    storages = [open_storage(url), open_storage(url)]
+    yield tuple(Ledger(storage, name, clock=Clock()) for storage in storages)
+    for storage in storages:
+        storage.close()
+
+
+@pytest.fixture
+def trips(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The round trips to Postgres, each with its number of statements."""
+    seen: list[int] = []
+    finish = Pipeline.finish
+
+    def count(pipeline: Pipeline) -> Any:
+        seen.append(len(pipeline.asked))
+        return finish(pipeline)
+
+    monkeypatch.setattr(Pipeline, "finish", count)
+    return seen
+
+
+def refused(kind: type[Kind], act: Callable[[], object]) -> Kind:
+    with pytest.raises(NumscriptError) as raised:
+        act()
+    assert isinstance(raised.value.kind, kind)
+    return raised.value.kind
+
+
+def test_two_writers_take_turns(pair: tuple[Ledger, ...]) -> None:
+    for turn in range(12):
+        assert pair[turn % 2].post(SALE).id == turn + 1
+        assert pair[turn // 2 % 2].set_metadata("a", {"turn": str(turn)}).id == 2 * turn + 2
+    for one in pair:
+        assert one.balances("a") == {"USD/2": 1200}
+        assert one.account("a").metadata == {"turn": "11"}
+        assert one.transaction(12).volumes["a", "USD/2", ""].balance == 1200
+        assert one.verify() == []
+
+
+def test_no_balance_is_remembered_that_another_spent(pair: tuple[Ledger, ...]) -> None:
+    one, other = pair
+    one.post(SALE)
+    other.post(DEBIT)
+    kind = refused(errors.InsufficientFunds, lambda: one.post(DEBIT))
+    assert kind.fields["available"] == 0
+    assert one.verify() == []
+
+
+def test_no_refusal_is_told_that_another_made_untrue(pair: tuple[Ledger, ...]) -> None:
+    one, other = pair
+    refused(errors.InsufficientFunds, lambda: one.post(DEBIT))
+    one.post([Posting("world", "c", 1, "USD/2")])
+    other.post(SALE)
+    assert one.post(DEBIT).id == 3
+    one.post([Posting("world", "c", 1, "USD/2")])
+    other.post(SALE)
+    done = one.bulk([Post(DEBIT), Post(DEBIT)], continue_on_failure=True)
+    assert [row.ok for row in done] == [True, False]
+    assert one.verify() == []
+
+
+def test_keys_and_references_of_another_are_found(pair: tuple[Ledger, ...]) -> None:
+    one, other = pair
+    one.post(SALE)
+    first = other.post(DEBIT, reference="r", idempotency_key="k")
+    again = one.post(DEBIT, reference="r", idempotency_key="k")
+    assert (again.id, again.replayed) == (first.id, True)
+    one.post(SALE)
+    assert one.post(DEBIT, reference="r", idempotency_key="k").replayed
+    one.post(SALE)
+    kind = refused(errors.DuplicateReference, lambda: one.post(SALE, reference="r"))
+    assert kind.fields["id"] == first.id
+    one.post(SALE)
+    refused(errors.IdempotencyConflict, lambda: one.post(SALE, idempotency_key="k"))
+    one.post([Posting("a", "b", 300, "USD/2")])
+    # Without the money the request is still the one that was done.
+    assert one.post(DEBIT, reference="r", idempotency_key="k").replayed
+    assert one.verify() == []
+
+
+def test_a_commit_takes_one_round_trip_where_nobody_else_writes(
+    postgres: Storage, name: str, trips: list[int]
+) -> None:
+    ledger = Ledger(postgres, name)
+    trips.clear()
+    ledger.post(SALE)
+    assert len(trips) == 2
+    trips.clear()
+    ledger.post(SALE, reference="r", idempotency_key="k", metadata={"x": "y"})
+    ledger.run("send [USD/2 7] ( source = @a destination = @world )")
+    assert len(trips) == 2
+    trips.clear()
+    ledger.post(DEBIT)
+    assert len(trips) == 2, "a new account is asked for"
+    trips.clear()
+    ledger.bulk([Post(SALE)] * 5)
+    few = trips.copy()
+    trips.clear()
+    ledger.bulk([Post(SALE)] * 50)
+    assert trips == few, "the number of rows does not count"
+
+
+def test_another_writer_costs_one_lost_attempt(
+    postgres_url: str, postgres: Storage, name: str, trips: list[int]
+) -> None:
+    one = Ledger(postgres, name)
+    elsewhere = open_storage(postgres_url)
+    other = Ledger(elsewhere, name)
+    one.post(SALE)
+    other.post(SALE)
+    trips.clear()
+    assert one.post(SALE).id == 3
+    assert len(trips) <= 4
+    trips.clear()
+    one.post(SALE)
+    assert len(trips) == 2, "once bitten, the next one locks first"
+    trips.clear()
+    one.post(SALE)
+    assert len(trips) == 1
+    elsewhere.close()
+
+
+def test_a_commit_that_arrives_too_late_is_fenced_off(postgres: PostgresStorage, name: str) -> None:
+    """Somebody asked what became of it, and was told that nothing did: so it stays."""
+    ledger = Ledger(postgres, name, clock=Clock())
+    ledger.post(SALE)
+    with postgres.read(name) as session:
+        head = session.head
+    after = head._replace(log=2, hash="f" * 64, date=START + timedelta(days=1))
+
+    def commit_late() -> None:
+        with postgres.write(name, known=head) as late:
+            assert not late.holds
+            with pytest.raises(TryAgain):
+                postgres.settle(name, 2, "somebody", OSError())
+            late.append(Changes(head, after, (), (), (), {}, (), (), ()))
+            late.commit()
+
+    with pytest.raises(HeadMoved):
+        commit_late()
+    assert ledger.post(SALE).id == 2
+    assert ledger.verify() == []
+
+
+def test_a_connection_that_the_server_closed_is_replaced(postgres_url: str, name: str) -> None:
+    import psycopg
+
+    storage = open_storage(postgres_url)
+    ledger = Ledger(storage, name)
+    ledger.post(SALE)
+    with storage._connection() as connection:  # type: ignore[attr-defined]  # the one that is used
+        pid = connection.info.backend_pid
+    with psycopg.connect(postgres_url, autocommit=True) as killer:
+        killer.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+    assert ledger.post(SALE).id == 2
+    assert ledger.verify() == []
+    storage.close()
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_bulk_that_is_sent_in_parts_is_undone_whole(
+    storage: Storage, name: str, warm: bool
+) -> None:
+    ledger = Ledger(storage, name, clock=Clock())
+    if warm:
+        ledger.post([Posting("world", "c", 1, "USD/2")])
+    many = committer.MANY
+    bad = [*[Post(SALE)] * (2 * many), Post([Posting("nobody", "b", 1, "USD/2")]), Post(SALE)]
+    results = ledger.bulk(bad, atomic=True)
+    assert not any(row.ok for row in results)
+    assert isinstance(results[2 * many].error, LedgerError)
+    assert ledger.stats().transactions == int(warm)
+    results = ledger.bulk(bad, continue_on_failure=True)
+    assert [row.ok for row in results] == [True] * (2 * many) + [False, True]
+    results = ledger.bulk(bad)
+    assert [row.ok for row in results] == [True] * (2 * many) + [False, False]
+    assert ledger.stats().transactions == 4 * many + 1 + int(warm)
+    assert ledger.verify() == []
+
+
+def test_books_that_grow_too_big_are_forgotten(
+    storage: Storage, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(books_module, "MAX_KEPT", 6)
+    ledger = Ledger(storage, name, clock=Clock())
+    for turn in range(10):
+        ledger.post([Posting("world", f"a:{turn % 5}", 10, "USD/2")])
+    for turn in range(10):
+        ledger.post([Posting(f"a:{turn % 5}", "b", 10, "USD/2")])
+    refused(errors.InsufficientFunds, partial(ledger.post, [Posting("a:1", "b", 1, "USD/2")]))
+    assert ledger.balances("b") == {"USD/2": 100}
+    assert ledger.verify() == []
