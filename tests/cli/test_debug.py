@@ -64,9 +64,9 @@ def test_a_run_is_stepped_through_from_a_pipe(call: Call) -> None:
         "(debug)\n"
         "  @bob USD/2: 0 -> -30\n"
         "  funds: alice 20, bob 30\n"
-        "sale.num:8:17\n"
+        "sale.num:8:3\n"
         " 8 |   destination = {\n"
-        "   |                 ^\n"
+        "   |   ^^^^^^^^^^^^^^^\n"
         "(debug) next\n"
         "  @bob USD/2: -30 -> -5\n"
         "  @carol USD/2: 25\n"
@@ -86,12 +86,12 @@ def test_breakpoints_and_going_back(call: Call) -> None:
     shown = transcript(
         call, "break 7", "b 9", "c", "b", "c", "reverse", "delete 9", "d", "c", "k 2", "c"
     )
-    assert "(debug) break 7\nbreakpoint at 8:17  destination in 2 shares; line 7 does" in shown
+    assert "(debug) break 7\nbreakpoint at 8:3  destination in 2 shares; line 7 does" in shown
     assert "(debug) c\n  @alice USD/2: 60 -> 40\n  @bob USD/2: 0 -> -30\n" in shown
-    assert "sale.num:8:17: breakpoint\n" in shown
-    assert "(debug) b\nbreakpoint at 8:17  destination in 2 shares\nbreakpoint at 9:5" in shown
-    assert "(debug) reverse\nsale.num:8:17: breakpoint\n" in shown
-    assert "(debug) delete 9\nbreakpoint at 8:17" in shown
+    assert "sale.num:8:3: breakpoint\n" in shown
+    assert "(debug) b\nbreakpoint at 8:3  destination in 2 shares\nbreakpoint at 9:5" in shown
+    assert "(debug) reverse\nsale.num:8:3: breakpoint\n" in shown
+    assert "(debug) delete 9\nbreakpoint at 8:3" in shown
     assert "(debug) d\nno breakpoints\n" in shown
     assert shown.count("the run is over\nSource  Destination  Asset  Amount\nalice   carol") == 2
     assert "(debug) k 2\n  @bob USD/2: -5 -> -30\n  funds: bob 25\nsale.num:10:5\n" in shown
@@ -100,7 +100,7 @@ def test_breakpoints_and_going_back(call: Call) -> None:
 def test_a_watched_account(call: Call) -> None:
     shown = transcript(call, "watch @bob", "b", "c", "delete bob", "c")
     assert "(debug) b\nwatching @bob\n" in shown
-    assert "sale.num:8:17: a watched balance has changed\n" in shown
+    assert "sale.num:8:3: a watched balance has changed\n" in shown
     assert "(debug) delete bob\nno breakpoints\n(debug) c\n" in shown
 
 
@@ -118,7 +118,7 @@ def test_what_is_in_flight_is_shown(call: Call) -> None:
     assert "(debug) t\nno postings\n(debug) m\nno metadata\n" in shown
     assert "(debug) p $price + [USD/2 1]\nUSD/2 51\n" in shown
     assert shown.endswith(
-        "(debug) w\nstep 4 of 8\n  8:17  destination in 2 shares\n  3:1  send $price\n"
+        "(debug) w\nstep 4 of 8\n  8:3  destination in 2 shares\n  3:1  send $price\n"
     )
 
 

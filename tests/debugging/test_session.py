@@ -50,7 +50,7 @@ def test_in_goes_clause_by_clause_and_back_as_well(session: Session) -> None:
         "3:1",
         "5:5",
         "6:5",
-        "8:17",
+        "8:3",
         "9:5",
         "10:20",
         "10:38",

@@ -164,3 +164,21 @@ def test_a_long_run_shares_what_its_steps_have_in_common() -> None:
     middle, later = found.steps[1500].taken, found.steps[1501].taken
     assert later is not None
     assert later.front is middle
+
+
+@pytest.mark.parametrize("limit", [0, 1, 4, 5, 6, 7])
+def test_a_trace_can_be_limited_and_still_comes_to_the_end(limit: int) -> None:
+    text = """
+        send [X 5] ( source = oneof { { @a @b } { @a @c @world } } destination = @d )
+        send [X 1] ( source = @world destination = @d )
+    """
+    program = numscript.compile(text, ("experimental-oneof",))
+    store = numscript.StaticStore([{"account": "a", "asset": "X", "amount": 3}])
+    whole = trace(program, {}, store)
+    found = trace(program, {}, store, limit=limit)
+    assert found.result == whole.result
+    assert found.cut
+    assert len(found.steps) in (limit + 1, limit + 2)
+    last = found.state(len(found.steps) - 1)
+    assert last == whole.state(len(whole.steps) - 1)
+    assert json.loads(json.dumps(found.to_dict()))["cut"] is True

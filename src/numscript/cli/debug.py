@@ -90,6 +90,10 @@ def _debug(script: str, output: str, given: dict[str, Any]) -> None:
     from numscript.debugging.session import Session
 
     terminal = console.is_terminal(sys.stdin)
+    if found.cut:
+        console.note(f"only the first {len(found.steps) - 1} steps are kept, and the last one")
+    if terminal:
+        console.note("`help` shows the commands; an empty line repeats the one before")
     stepping = Stepping(Session(found), console.show, color=console.use_color())
     stepping.run(typed_lines() if terminal else _piped_lines())
 

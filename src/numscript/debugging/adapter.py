@@ -164,7 +164,11 @@ class Adapter:
         for text in launch.notes:
             self._output("console", text)
         self.arguments, self.path = arguments, launch.path
-        self._session = Session(trace(launch.program, launch.variables, launch.store))
+        found = trace(launch.program, launch.variables, launch.store)
+        if found.cut:
+            steps = len(found.steps) - 1
+            self._output("console", f"only the first {steps} steps are kept, and the last one")
+        self._session = Session(found)
 
     def do_configuration_done(self, _arguments: Mapping[str, Any]) -> None:
         """Start, now that the breakpoints are known."""

@@ -35,6 +35,10 @@ FAILURE = "failure"
 undone, behind the last clause, or where it failed."""
 
 
+MOST_STEPS = 100_000
+"""How many steps are recorded unless a caller says otherwise, before the last one."""
+
+
 class Change(NamedTuple):
     """A balance in flight that changed, from and to; None where it was not known."""
 
@@ -121,7 +125,8 @@ class Trace(NamedTuple):
     """A run from its first clause to its end.
 
     The last step is the end, with the result, or the failure, with the error. read: the balances
-    that the statements found.
+    that the statements found; cut: whether there were more steps than were to be recorded, so that
+    what happened in those is all said by the last one.
     """
 
     script: Script
@@ -130,6 +135,7 @@ class Trace(NamedTuple):
     read: Mapping[BalanceKey, int]
     result: ExecutionResult | None
     error: ExecutionError | None
+    cut: bool
 
     def state(self, number: int) -> State:
         """What the run had done by a step."""
@@ -167,6 +173,7 @@ class Trace(NamedTuple):
                 self._step_dict(step, self.steps[number - 1] if number else None)
                 for number, step in enumerate(self.steps)
             ],
+            **({"cut": True} if self.cut else {}),
         }
         if self.result is not None:
             printed = {"printed": list(self.result.printed)} if self.result.printed else {}
@@ -315,8 +322,10 @@ class Metadata(dict[str, Any]):
 class Recorder:
     """Makes the steps of one run out of what its machine is doing."""
 
-    def __init__(self, program: Program, clauses: Clauses) -> None:
+    def __init__(self, program: Program, clauses: Clauses, limit: int) -> None:
         self.program = program
+        self.limit = limit
+        self.cut = False
         self.clauses = clauses
         self.steps: list[Step] = []
         self.machine: Machine | None = None
@@ -376,7 +385,10 @@ class Recorder:
         return machine
 
     def stop(self, reason: str, clause: Clause | None, span: Span) -> None:
-        """Note a step, with what has changed since the last."""
+        """Note a step, with what has changed since the last; not one too many."""
+        if len(self.steps) >= self.limit and reason == CLAUSE:
+            self.cut = True
+            return
         machine = self.machine
         postings = machine.postings if machine else []
         taken = self.funds.of(machine.funds if machine else [])
@@ -401,6 +413,8 @@ class Recorder:
     def end_branch(self, at: int, target: int, span: Span) -> None:
         """Note what a branch of `oneof` took, for the case that it is undone now."""
         started = self.branches.pop()
+        if self.cut or not self.steps:
+            return
         # A branch may be an empty block, without a clause of its own.
         first = self.steps[started if started < len(self.steps) else -1].clause
         assert first is not None
@@ -468,32 +482,52 @@ def variable_slots(program: Program, clauses: Clauses) -> dict[str, int]:
     return slots
 
 
-def trace(program: Program, variables: Mapping[str, object], store: Store) -> Trace:
-    """Run a program and record all steps of it. What stops the run is in the trace."""
+def trace(
+    program: Program, variables: Mapping[str, object], store: Store, *, limit: int = MOST_STEPS
+) -> Trace:
+    """Run a program and record its steps, up to a number of them, and how it came out.
+
+    Raises nothing: what stops the run is in the trace.
+    """
     from numscript.syntax.parser import parse
 
     clauses = Clauses(program.script, parse(program.script).program)
-    recorder = Recorder(program, clauses)
+    recorder = Recorder(program, clauses, limit)
     binding, moving = clauses.of_code(program.bind_code), clauses.of_code(program.main)
     clauses.mark_stops((*binding, *moving))
     fields = {name: getattr(program, name) for name in Program.__slots__ if name != "__dict__"}
     fields["bind_code"] = recorder.watch(program.bind_code, binding)
     fields["main"] = recorder.watch(program.main, moving)
     watched = Program(**fields)
+    result = failure = None
     try:
         resolved = resolve(watched, variables, store, recorder.new_machine)
         machine = recorder.new_main_machine(resolved)
         machine.run(watched.main)
     except ExecutionError as error:
-        found = error.diagnostics[0]
-        clause = None if found.span == NOWHERE else clauses.clause_at(found.span)
-        recorder.stop(FAILURE, clause, found.span)
-        return Trace(program.script, clauses, tuple(recorder.steps), recorder.read, None, error)
-    recorder.stop(END, None, Span(len(program.script.text), len(program.script.text)))
-    result = ExecutionResult(
+        failure, span = error, error.span
+        clause = None if span == NOWHERE else clauses.clause_at(span)
+        recorder.stop(FAILURE, clause, span)
+    else:
+        result = _result_of(machine)
+        recorder.stop(END, None, Span(len(program.script.text), len(program.script.text)))
+    return Trace(
+        program.script,
+        clauses,
+        tuple(recorder.steps),
+        recorder.read,
+        result,
+        failure,
+        recorder.cut,
+    )
+
+
+def _result_of(machine: Machine) -> ExecutionResult:
+    """What a machine's run has yielded, as plain data."""
+    accounts = machine.account_metadata
+    return ExecutionResult(
         tuple(machine.postings),
         dict(machine.tx_metadata),
-        {account: dict(rows) for account, rows in machine.account_metadata.items()},
+        {account: dict(texts) for account, texts in accounts.items()},
         tuple(machine.printed),
     )
-    return Trace(program.script, clauses, tuple(recorder.steps), recorder.read, result, None)
