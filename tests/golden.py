@@ -49,10 +49,15 @@ def main() -> None:
     """Write all golden files."""
     from tests.bytecode.test_compiler import disassembled
     from tests.debugging.material import listed
+    from tests.syntax.test_formatter import formatted
     from tests.syntax.test_parser import errors_of
 
-    files = (("code.txt", disassembled), ("syntax-errors.txt", errors_of), ("traces.txt", listed))
-    for name, give in files:
+    for name, give in (
+        ("code.txt", disassembled),
+        ("formatted.txt", formatted),
+        ("syntax-errors.txt", errors_of),
+        ("traces.txt", listed),
+    ):
         write(name, give)
         sys.stdout.write(f"wrote tests/golden/{name}\n")
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         Severity,
         StorageError,
     )
-    from numscript.embedding import Program, check, compile  # noqa: A004 - as `re.compile`
+    from numscript.embedding import Program, check, compile, format  # noqa: A004 - as `re.compile`
     from numscript.ledger.ledger import Ledger
     from numscript.prelude import BUILTINS, FEATURES, Type
     from numscript.runtime.result import ExecutionResult, Needs, Posting, ResolvedProgram
@@ -82,6 +82,7 @@ __all__ = [
     "compile",
     "errors",
     "execute",
+    "format",
     "open_storage",
 ]
 
@@ -98,7 +99,7 @@ _HOMES = {
         "Severity",
         "StorageError",
     ),
-    "embedding": ("Program", "check", "compile"),
+    "embedding": ("Program", "check", "compile", "format"),
     "ledger.ledger": ("Ledger",),
     "prelude": ("BUILTINS", "FEATURES", "Type"),
     "runtime.result": ("ExecutionResult", "Needs", "Posting", "ResolvedProgram"),

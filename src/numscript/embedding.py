@@ -176,6 +176,17 @@ def compile(  # noqa: A001 - `numscript.compile` is what it is
     return _compile(script.text, script.name, _flags(features), limits)
 
 
+def format(text: str | Script, *, limits: Limits | None = None) -> str:  # noqa: A001 - see `compile`
+    """The text of a script in the canonical style (docs/format.md), its comments kept.
+
+    Raises ParseError where the text has syntax errors.
+    """
+    from numscript.syntax.formatter import format_script
+    from numscript.syntax.parser import parse
+
+    return format_script(parse(_script(text), limits or LIMITS))
+
+
 @lru_cache(maxsize=PROGRAMS_KEPT)
 def _compile(text: str, name: str, features: frozenset[str], limits: Limits | None) -> Program:
     from numscript.bytecode.compiler import compile_program

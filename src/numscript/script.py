@@ -7,6 +7,7 @@ stage works with; lines and columns are worked out only when somebody asks for t
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -22,6 +23,14 @@ class Span(NamedTuple):
 
     start: int
     end: int
+
+
+class Edit(NamedTuple):
+    """A change of a script: the text from `start` up to, not including, `end` becomes `text`."""
+
+    start: int
+    end: int
+    text: str
 
 
 NOWHERE = Span(0, 0)
@@ -74,6 +83,15 @@ class Script:
                 at = find("\n", at + 1)
             self._line_starts = starts
         return self._line_starts
+
+    def edited(self, edits: Iterable[Edit]) -> Script:
+        """The script with changes made, which are in order and do not overlap."""
+        pieces: list[str] = []
+        at = 0
+        for start, end, text in edits:
+            pieces += (self.text[at:start], text)
+            at = end
+        return Script("".join((*pieces, self.text[at:])), self.name)
 
     def position(self, offset: int) -> Position:
         """The position of an offset; one beyond the text is taken as its end."""

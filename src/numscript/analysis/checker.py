@@ -6,8 +6,8 @@ two places a finding is reported at. Findings about style and reachability are i
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import TYPE_CHECKING, assert_never
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any, assert_never, get_args
 
 from numscript import errors, prelude
 from numscript.analysis.assets import AssetCell, unify
@@ -201,10 +201,46 @@ class _Checker:
                 self.expect(statement.address, ACCOUNT)
             case nodes.PrintStatement():
                 self.expect(statement.value, ANY)
-            case nodes.FailStatement() | nodes.Broken():
+            case nodes.FailStatement():
                 pass
+            case nodes.Broken():
+                self.note_pieces(statement)
             case _:
                 assert_never(statement)
+
+    def note_pieces(self, broken: nodes.Broken) -> None:
+        """Find names and types in what is left of broken text, without judging it."""
+        diagnostics, scope, mixed = self.diagnostics, self.reach.scope, self.mixed
+        self.diagnostics = []
+        for piece in broken.pieces:
+            self.note_piece(piece)
+        self.diagnostics, self.reach.scope, self.mixed = diagnostics, scope, mixed
+
+    def note_piece(self, piece: nodes.Node) -> None:
+        """Find names and types in one of the pieces."""
+        match piece:
+            case nodes.SourceAllotmentItem() | nodes.DestinationAllotmentItem():
+                if isinstance(piece.allotment, nodes.ValueAllotment):
+                    self.expect(piece.allotment.value, PORTION)
+                self.note_piece(
+                    piece.source if isinstance(piece, nodes.SourceAllotmentItem) else piece.target
+                )
+            case nodes.ValueAllotment():
+                self.expect(piece.value, PORTION)
+            case nodes.CappedKeptOrDestination():
+                self.expect(piece.cap, MONETARY)
+                self.check_target(piece.target)
+            case nodes.DestinationTo():
+                self.check_target(piece)
+            case nodes.SentValueLiteral() | nodes.SentValueAll():
+                self.check_sent(piece)
+            case nodes.Broken():
+                self.note_pieces(piece)
+            case _:
+                # The unions of nodes are what each of these takes.
+                for union, visit in _VISITS:
+                    if isinstance(piece, union):
+                        visit(self, piece)
 
     def check_sent(self, sent: nodes.SentValue) -> None:
         """What is sent or saved gives the statement its asset."""
@@ -224,7 +260,7 @@ class _Checker:
                 self.expect(sent.asset, ASSET)
                 self.join(sent.asset, self.sent)
             case nodes.Broken():
-                pass
+                self.note_pieces(sent)
             case _:
                 assert_never(sent)
 
@@ -267,7 +303,7 @@ class _Checker:
                 if is_world(source.address):
                     self.report(errors.UnknownScalingAccount(account=prelude.WORLD), source.span)
             case nodes.Broken():
-                pass
+                self.note_pieces(source)
             case _:
                 assert_never(source)
 
@@ -314,7 +350,7 @@ class _Checker:
                 self.need(prelude.ONEOF, Span(destination.start, destination.start + len("oneof")))
                 self.check_clauses(destination)
             case nodes.Broken():
-                pass
+                self.note_pieces(destination)
             case _:
                 assert_never(destination)
 
@@ -330,6 +366,8 @@ class _Checker:
         """`to DESTINATION`; there is nothing to check of `kept`."""
         if isinstance(target, nodes.DestinationTo):
             self.check_destination(target.destination)
+        elif isinstance(target, nodes.Broken):
+            self.note_pieces(target)
 
     # --- expressions ---
 
@@ -387,6 +425,7 @@ class _Checker:
                 self.mismatch("number or monetary", found, expression.operand)
                 return ANY
             case nodes.Broken():
+                self.note_pieces(expression)
                 return ANY
             case _:
                 assert_never(expression)
@@ -492,6 +531,14 @@ class _Checker:
             place = " among the statements"
         kind = errors.UnknownFunction(name=call.name, place=place, suggestion=hint)
         self.report(kind, call.name_span)
+
+
+_VISITS: tuple[tuple[Any, Callable[[_Checker, Any], object]], ...] = (
+    (get_args(nodes.Expression), _Checker.type_of),
+    (get_args(nodes.Source), _Checker.check_source),
+    (get_args(nodes.Destination), _Checker.check_destination),
+)
+"""How the pieces of broken text are visited, by what they are."""
 
 
 def is_world(expression: nodes.Expression) -> bool:

@@ -21,6 +21,7 @@ from numscript import __version__
 COMMANDS = {
     "run": "Run a script and show what it does.",
     "check": "Find mistakes in scripts without running them.",
+    "format": "Write scripts in the canonical style.",
     "test": "Run the cases of spec files.",
     "test-init": "Write a first spec file for a script.",
     "debug": "Step through a run of a script.",

@@ -8,7 +8,7 @@ rest of the tree can still be understood.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Never, TypeAlias, TypeVar, dataclass_transform
+from typing import Any, Never, Self, TypeAlias, TypeVar, dataclass_transform
 
 from numscript.script import Span
 
@@ -39,6 +39,29 @@ def node(cls: N) -> N:
     return result
 
 
+def _write_shifted(cls: Any) -> Callable[[Any, int], Any]:
+    """The method `shifted` of a class, written for its fields: a loop takes five times as long."""
+    values = (_shifted_text(f"self.{name}", kind) for name, kind in cls.__annotations__.items())
+    scope: dict[str, Any] = {"cls": cls}
+    exec(f"def shifted(self, by):\n    return cls({', '.join(values)})\n", scope)
+    written: Callable[[Any, int], Any] = scope["shifted"]
+    return written
+
+
+def _shifted_text(value: str, kind: str) -> str:
+    """How a field of an annotated type is written when its node is moved by `by` characters."""
+    if kind == "int" and value in ("self.start", "self.end"):
+        return f"{value} + by"
+    if kind in ("int", "str"):
+        return value
+    if kind.startswith("tuple[str"):
+        text = "item if item.__class__ is str else item.shifted(by)"
+        return f"tuple([{text} for item in {value}])"
+    if kind.startswith("tuple["):
+        return f"tuple([item.shifted(by) for item in {value}])"
+    return f"{value} and {value}.shifted(by)" if "None" in kind else f"{value}.shifted(by)"
+
+
 class Node:
     """What all nodes have in common: they are equal where their type and fields are."""
 
@@ -51,6 +74,14 @@ class Node:
     def span(self) -> Span:
         """Its place in the script."""
         return Span(self.start, self.end)
+
+    def shifted(self, by: int) -> Self:
+        """The same node so many characters further on, as if the text before it had grown."""
+        cls: Any = type(self)
+        # Written when it is first called for, as most programs never do.
+        cls.shifted = _write_shifted(cls)
+        moved: Self = cls.shifted(self, by)
+        return moved
 
     @property
     def fields(self) -> tuple[object, ...]:
@@ -79,10 +110,11 @@ class Node:
 
 @node
 class Broken(Node):
-    """A place where something should stand that could not be read."""
+    """A place where something should stand that could not be read, and what of it could."""
 
     start: int
     end: int
+    pieces: tuple[Node, ...]
 
 
 # --- expressions ------------------------------------------------------------------------------
@@ -176,6 +208,17 @@ class BinaryInfix(Node):
     operator: str
     left: Expression
     right: Expression
+
+    def shifted(self, by: int) -> BinaryInfix:
+        """The same node further on; a chain leans to the left and may be too long to recur on."""
+        chain = [self]
+        while isinstance(chain[-1].left, BinaryInfix):
+            chain.append(chain[-1].left)
+        left: Expression = chain[-1].left.shifted(by)
+        for link in reversed(chain):
+            right = link.right.shifted(by)
+            left = BinaryInfix(link.start + by, link.end + by, link.operator, left, right)
+        return left  # type: ignore[return-value] # the chain has a link at least
 
 
 @node

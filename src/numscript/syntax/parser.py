@@ -13,7 +13,8 @@ are skipped up to one that can follow it, and a `Broken` node takes its place.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from numscript import errors, values
@@ -44,99 +45,6 @@ class Parsed(NamedTuple):
     program: nodes.Program
     tokens: Tokens
     diagnostics: tuple[Diagnostic, ...]
-
-
-# --- what could stand there -------------------------------------------------------------------
-
-_NAMES = {
-    "program": "a statement",
-    "_statements": "a statement",
-    "statement": "a statement",
-    "feature_declaration": "`#![feature(...)]`",
-    "vars_declaration": "`vars`",
-    "_var_declarations": "a declaration such as `account $seller`",
-    "var_declaration": "a declaration such as `account $seller`",
-    "declared_variable": "a variable's name such as `$seller`",
-    "_flags": "the name of a feature in quotes",
-    "flag": "the name of a feature in quotes",
-    "sent_value": "what to send, such as `[USD/2 100]`",
-    "source_clause": "`source =`",
-    "destination_clause": "`destination =`",
-    "source": "a source",
-    "_sources": "a source",
-    "_source_allotment_items": "a portion",
-    "source_allotment_item": "a portion",
-    "allotment": "a portion",
-    "destination": "a destination",
-    "_destination_allotment_items": "a portion",
-    "destination_allotment_item": "a portion",
-    "_capped_clauses": "`max`",
-    "capped_kept_or_destination": "`max`",
-    "kept_or_destination": "`to` or `kept`",
-    "expression": "a value",
-    "term": "a value",
-    "factor": "a value",
-    "atom": "a value",
-    "account": "an account",
-    "_arguments": "an argument",
-    "$END": "the end of the script",
-    "IDENTIFIER": "a name",
-    "VARIABLE": "a variable",
-    "STRING": "a string",
-}
-_CONTINUATIONS = {
-    "ACCOUNT_SEGMENT",
-    "BACKSLASH",
-    "MINUS",
-    "PLUS",
-    "SLASH",
-    "_account_segments",
-    "account_segment",
-    "color",
-}
-"""What may always go on an expression: named only where nothing else could stand."""
-_SPELLED = {number: text for text, number in tables.WORDS.items()}
-
-
-def _name(symbol: int) -> str:
-    name = tables.NONTERMINALS[~symbol] if symbol < 0 else tables.TERMINALS[symbol]
-    if symbol in _SPELLED:
-        return f"`{_SPELLED[symbol]}`"
-    return _NAMES.get(name, name)
-
-
-def _expected(states: list[int]) -> str:
-    """What could stand where the parser is, in the language's words."""
-    symbols: set[int] = set()
-    seen: set[tuple[int, ...]] = set()
-    open_stacks = [states]
-    while open_stacks:
-        stack = open_stacks.pop()
-        key = (len(stack), stack[-1])
-        if key in seen:
-            continue
-        seen.add(key)
-        waits, completes = tables.AHEAD[stack[-1]]
-        symbols.update(waits)
-        for rule in completes:
-            left, length, _ = tables.RULES[rule]
-            rest = stack[: len(stack) - length]
-            goto = tables.GOTOS[rest[-1]].get(left)
-            if goto is not None:
-                open_stacks.append([*rest, goto])
-            else:
-                symbols.add(END)
-    plain = {s for s in symbols if _symbol_name(s) not in _CONTINUATIONS}
-    names = dict.fromkeys(sorted(_name(symbol) for symbol in plain or symbols))
-    listed = sorted(names, key=lambda name: (name.startswith("`"), name))
-    if len(listed) > 6:
-        listed = [*listed[:6], "..."]
-        return ", ".join(listed)
-    return " or ".join((", ".join(listed[:-1]), listed[-1])) if len(listed) > 1 else listed[0]
-
-
-def _symbol_name(symbol: int) -> str:
-    return tables.NONTERMINALS[~symbol] if symbol < 0 else tables.TERMINALS[symbol]
 
 
 # --- nodes ------------------------------------------------------------------------------------
@@ -356,6 +264,7 @@ _MENDABLE = tuple(
     )
 )
 """What a `Broken` node may stand for, the smallest first."""
+_HEADS = {"vars_declaration", "feature_declaration"}
 _VALUES = {"expression", "term", "factor"}
 _VALUE_STARTERS = {
     TERMINAL[name]
@@ -396,28 +305,29 @@ def parse(script: Script, limits: Limits = LIMITS) -> Parsed:
     length = len(script.text)
     if length > limits.length:
         report(errors.ScriptTooLong(length=length, limit=limits.length), 0, 0)
-        return Parsed(script, _EMPTY, Tokens([], [], [], []), tuple(diagnostics))
+        return Parsed(script, EMPTY, Tokens([], [], [], []), tuple(diagnostics))
     tokens = Tokens([], [], [], [])
-    program = _EMPTY
+    program = EMPTY
     try:
         tokens = tokenize(script, report)
-        program = _Driver(script, tokens, report, limits).run()
+        program = Driver(script, tokens, report, limits).run() or EMPTY
     except _TooManyErrors:
         pass
     if diagnostics:
         diagnostics.sort(key=lambda diagnostic: diagnostic.span)
-        diagnostics = _joined(diagnostics)
+        diagnostics = joined(diagnostics)
     return Parsed(script, program, tokens, tuple(diagnostics))
 
 
-_EMPTY = nodes.Program(0, 0, None, None, ())
+EMPTY = nodes.Program(0, 0, None, None, ())
+"""The tree of a text that has nothing in it, or of which nothing can be made."""
 
 
 class _TooManyErrors(Exception):  # noqa: N818 - it only ends the reading
     """The rest of the script is not read."""
 
 
-def _joined(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
+def joined(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
     """Neighbouring unexpected characters reported as one run."""
     out: list[Diagnostic] = []
     for diagnostic in diagnostics:
@@ -434,7 +344,7 @@ def _joined(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
     return out
 
 
-class _Driver:
+class Driver:
     """One run of the LALR automaton over the tokens of a script."""
 
     __slots__ = ("limits", "report", "script", "starts", "states", "tokens", "values")
@@ -454,31 +364,36 @@ class _Driver:
         self.values: list[Any] = []
         self.starts: list[int] = []
 
-    def run(self) -> nodes.Program:
-        """The tree; broken where the tokens do not fit."""
+    def run(self, end: int = 0, stop: int | None = None) -> nodes.Program | None:
+        """The tree, broken where the tokens do not fit; `EMPTY` where that cannot be mended.
+
+        end: where the last token before these ends; stop: how many of them are read, if not all:
+        the stacks then tell what was made of them.
+        """
         at = 0
-        end = 0
         quiet = -1
+        stop = len(self.tokens.kinds) if stop is None else stop
         while True:
-            at, end, program = self._advance(at, end)
-            if program is not None:
+            at, end, program = self._advance(at, end, stop)
+            if program is not None or at == stop:
                 return program
             if len(self.states) > self.limits.depth:
                 start = self.tokens.starts[at]
                 deep = errors.NestedTooDeep(limit=self.limits.depth)
                 self.report(deep, start, self.tokens.ends[at])
-                return _EMPTY
+                return EMPTY
             if at > quiet:
                 self._report_unexpected(at)
+            self._complete(end)
             resumed = self._recover(at, end)
-            if resumed < 0:
-                return _EMPTY
+            if resumed < 0 or resumed >= stop:
+                return EMPTY
             quiet = max(at, resumed)
             at = resumed
             end = max(end, self.values[-1].end)
 
-    def _advance(self, at: int, end: int) -> tuple[int, int, nodes.Program | None]:
-        """Run until the end of the text or the first token that does not fit.
+    def _advance(self, at: int, end: int, stop: int) -> tuple[int, int, nodes.Program | None]:
+        """Run until the end of the text, token `stop`, or the first token that does not fit.
 
         Returns the number of that token, the end of the one before it and, at the end, the tree.
         """
@@ -488,7 +403,7 @@ class _Driver:
         deepest = self.limits.depth
         kinds, token_starts, token_ends = self.tokens[:3]
         state = states[-1]
-        for at in range(at, len(kinds)):  # noqa: B020 - `at` goes on from where it was
+        for at in range(at, stop):  # noqa: B020 - `at` goes on from where it was
             kind = kinds[at]
             while True:
                 step = steps[state].get(kind)
@@ -529,17 +444,35 @@ class _Driver:
                     states.append(state)
                 else:
                     # The empty program is the only empty rule.
-                    values.append(_EMPTY)
+                    values.append(EMPTY)
                     starts.append(0)
                     state = gotos[state][left]
                     states.append(state)
             if len(states) > deepest:
                 return at, end, None
-        raise AssertionError("the last token is the end of the text")
+        return stop, end, None
+
+    def _complete(self, end: int) -> None:
+        """Reduce what is read to its end whatever comes, so that it is not given up."""
+        while True:
+            steps = list(_STEPS[self.states[-1]].values())
+            step = steps[0] if steps else None
+            if not isinstance(step, tuple) or step[0] < 1 or any(s != step for s in steps):
+                return
+            length, left, build, kept = step
+            parts, start = self.values[-length:], self.starts[-length]
+            del self.states[-length:], self.values[-length:], self.starts[-length:]
+            value: Any = parts[kept]
+            if build is not None:
+                value = build(parts if length > 1 else parts[0], start, end)
+            self.push(left, value, start)
 
     def _report_unexpected(self, at: int) -> None:
+        # Most texts have no errors, and do without what deals with them.
+        from numscript.syntax.expectations import expected as expected_in
+
         kind, start, end = (column[at] for column in self.tokens[:3])
-        expected = _expected(self.states)
+        expected = expected_in(self.states)
         if kind == END:
             self.report(errors.UnexpectedEnd(expected=expected), start, end)
             return
@@ -612,7 +545,7 @@ class _Driver:
             gotos = tables.GOTOS[self.states[depth]]
             for left, name in _MENDABLE:
                 target = gotos.get(left)
-                if target is None:
+                if target is None or (name in _HEADS and not self._begins(depth)):
                     continue
                 stack = [*self.states[max(0, depth - 24) : depth + 1], target]
                 gives_up_value = depth < top and name in _VALUES
@@ -625,14 +558,41 @@ class _Driver:
                         now.setdefault(kind, (depth, left, name))
         return now, later
 
+    def _begins(self, depth: int) -> bool:
+        """Whether nothing that was read to its end is given up at a place of the stack."""
+        return depth == len(self.values) or isinstance(self.values[depth], str)
+
     def _break_off(self, depth: int, left: int, end: int, at: int) -> None:
+        from numscript.syntax import mending
+
         start = self.starts[depth] if depth < len(self.starts) else self.tokens.starts[at]
-        end = max(end, start)
+        values: Sequence[Any] = self.values[depth:]
+        starts = self.starts[depth:]
         del self.states[depth + 1 :]
         del self.values[depth:]
         del self.starts[depth:]
+        call = None
+        if left == NONTERMINAL["statement"]:
+            values, call = mending.swallowed_call(values)
+            if call is not None:
+                end = self.tokens.ends[bisect_left(self.tokens.starts, call.start) - 1]
+        mend = mending.MENDERS.get(tables.NONTERMINALS[left], mending.broken)
+        end = max(start, end)
+        mended = mend(values, starts, end) if values else nodes.Broken(start, end, ())
+        # Where a declaration was begun a statement could stand too, and is looked for first.
+        if isinstance(mended, nodes.FeatureDeclaration):
+            left = NONTERMINAL["feature_declaration"]
+        elif isinstance(mended, nodes.VarsDeclaration):
+            left = NONTERMINAL["vars_declaration"]
+        self.push(left, mended, start)
+        if call is not None:
+            self._complete(end)
+            self.push(NONTERMINAL["statement"], call, call.start)
+
+    def push(self, left: int, value: Any, start: int) -> None:
+        """Put a value on the stacks, as the reduction to its nonterminal would."""
         self.states.append(tables.GOTOS[self.states[-1]][left])
-        self.values.append(nodes.Broken(start, end))
+        self.values.append(value)
         self.starts.append(start)
 
 
