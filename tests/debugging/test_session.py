@@ -15,9 +15,8 @@ INPUTS = {
         {"account": "tax", "asset": "X", "amount": 7},
     ],
 }
-SCRIPT = (
-    f"// {json.dumps(INPUTS)}"
-    + """
+SCRIPT = """\
+// INPUTS
 vars { portion $fee }
 send [X 40] (
   source = {
@@ -30,8 +29,7 @@ send [X 40] (
   }
 )
 send [X 2] ( source = @ana destination = @bob )
-"""
-)
+""".replace("INPUTS", json.dumps(INPUTS))
 
 
 @pytest.fixture
