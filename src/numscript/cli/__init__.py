@@ -28,6 +28,7 @@ COMMANDS = {
     "disassemble": "Show what a script is compiled to.",
     "explain": "Explain an error or warning by its code.",
     "ledger": "Keep books: commit transactions, read, export and verify them.",
+    "lsp": "Start the language server for an editor.",
     "completion": "Print what makes a shell complete `numscript`.",
 }
 """The commands, in the order of `--help`. `numscript.cli.test_init.test_init` is `test-init`."""
