@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,7 +24,7 @@ CLEAN = {"LC_ALL": "C.UTF-8", "TERM": "dumb"}
 
 def program(name: str, advice: str) -> str:
     """The path of a program; a test without it is skipped with the advice, or fails in CI."""
-    found = shutil.which(name)
+    found = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
     if found is None:
         absent(f"{name} is not installed: {advice}")
     return str(found)
