@@ -356,3 +356,55 @@ def test_a_long_bad_value_is_not_repeated_whole_in_its_message() -> None:
     assert len(diagnostic.message) < 1_000
     assert "(1,000,000 characters)" in diagnostic.message
     assert diagnostic.kind.fields["text"] == "x" * 1_000_000
+
+
+@pytest.mark.parametrize("engine", ["vm", "translated"])
+def test_accounts_that_double_again_and_again_are_stopped(engine: Engine) -> None:
+    doubled = "".join(f"account $a{n} = @x:$a{n - 1}:$a{n - 1}\n" for n in range(1, 60))
+    text = (
+        '#![feature("experimental-account-interpolation", '
+        '"experimental-mid-script-function-call")]\n'
+        f"vars {{ account $a0\n{doubled}}}\n"
+        "send [USD/2 1] (source = @world destination = $a59)"
+    )
+    program = numscript.compile(text)
+    with pytest.raises(numscript.ExecutionError) as caught:
+        program.run({"a0": "y"}, engine=engine)
+    assert caught.value.diagnostics[0].code == "NUM428"
+    parts = "send [USD/2 1] (source = @world destination = @x" + ":$a" * 10_000 + ")"
+    wide = '#![feature("experimental-account-interpolation")] vars { account $a } ' + parts
+    with pytest.raises(numscript.ExecutionError) as caught:
+        numscript.compile(wide).run({"a": "y" * 10_000}, engine=engine)
+    assert caught.value.diagnostics[0].code == "NUM428"
+
+
+@pytest.mark.parametrize("engine", ["vm", "translated"])
+def test_numbers_that_double_again_and_again_are_refused(engine: Engine) -> None:
+    doubled = "".join(f"number $a{n} = $a{n - 1} + $a{n - 1}\n" for n in range(1, 3_000))
+    text = (
+        '#![feature("experimental-mid-script-function-call")]\n'
+        f'vars {{ number $a0\n{doubled}}}\nset_tx_meta("n", $a2999)'
+    )
+    program = numscript.compile(text)
+    with pytest.raises(numscript.ExecutionError) as caught:
+        program.run({"a0": "9" * 4_000}, engine=engine)
+    [diagnostic] = caught.value.diagnostics
+    assert diagnostic.code == "NUM108"
+    assert diagnostic.message == "a number of 4903 digits is too long: the limit is 4000"
+
+
+@pytest.mark.parametrize("engine", ["vm", "translated"])
+@pytest.mark.parametrize("source", ["world", "nobody"])
+def test_amounts_that_double_again_and_again_are_refused(engine: Engine, source: str) -> None:
+    doubled = "".join(f"monetary $a{n} = $a{n - 1} + $a{n - 1}\n" for n in range(1, 3_000))
+    text = (
+        '#![feature("experimental-mid-script-function-call")]\n'
+        f"vars {{ monetary $a0\n{doubled}}}\n"
+        f"send $a2999 (source = @{source} destination = @b)"
+    )
+    program = numscript.compile(text)
+    with pytest.raises(numscript.ExecutionError) as caught:
+        program.run({"a0": "USD/2 " + "9" * 3_900}, engine=engine)
+    [diagnostic] = caught.value.diagnostics
+    assert diagnostic.code == ("NUM108" if source == "world" else "NUM401")
+    assert len(str(caught.value)) < 2_000

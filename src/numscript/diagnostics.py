@@ -75,18 +75,22 @@ class Kind:
         return self.hint_text.format_map(self._shown())
 
     def _shown(self) -> dict[str, object]:
-        """The fields as a sentence can hold them: long text is cut, and says so."""
-        return {
-            name: f"{value[:LONGEST_SHOWN]}... ({len(value):,} characters)"
-            if isinstance(value, str) and len(value) > 2 * LONGEST_SHOWN
-            else value
-            for name, value in self.__dict__.items()
-        }
+        """The fields as a sentence can hold them."""
+        return {name: _cut(value) for name, value in self.__dict__.items()}
 
     @property
     def refuses(self) -> bool:
         """Whether `compile` refuses a script that has it: the 1xx and 2xx kinds."""
         return self.code < "NUM3"
+
+
+def _cut(value: object) -> object:
+    """A value that is shown: long text is cut and says so, and so are numbers."""
+    if isinstance(value, int) and value.bit_length() > 4 * 2 * LONGEST_SHOWN:
+        return f"a number of about {value.bit_length() * 1233 // 4096 + 1:,} digits"
+    if isinstance(value, str) and len(value) > 2 * LONGEST_SHOWN:
+        return f"{value[:LONGEST_SHOWN]}... ({len(value):,} characters)"
+    return value
 
 
 class Diagnostic(NamedTuple):

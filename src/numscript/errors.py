@@ -1210,6 +1210,29 @@ class InvalidProgram(Kind):
     reason: str
 
 
+class AccountTooLong(Kind):
+    """An account that is put together from variables is longer than 10,000 characters.
+
+    ```python
+    import numscript
+    script = (
+        '#![feature("experimental-account-interpolation")] vars { account $a } '
+        "send [USD/2 1] (source = @world destination = @to:$a:$a)"
+    )
+    numscript.compile(script).run({"a": "x" * 6_000})
+    ```
+
+    Without a limit forty variables, each twice in the next one, would fill any memory.
+    """
+
+    code = "NUM428"
+    title = "account too long"
+    text = "an account of {length} characters is too long: the limit is {limit}"
+    hint_text = "put fewer or shorter parts together"
+    length: int
+    limit: int
+
+
 # --- 5xx: the ledger --------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ Text is read by the rules of the reference's `parseVar` and printed as its value
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from math import gcd
 from typing import Any, NamedTuple, TypeAlias
@@ -19,6 +19,8 @@ from numscript.prelude import Type
 
 MAX_DIGITS = 4000
 """The longest whole number that is read, in digits. CPython itself prints up to 4,300."""
+MAX_ACCOUNT = 10_000
+"""The longest account that is put together from parts, in characters: parts can double it."""
 MAX_BITS = MAX_DIGITS * 3322 // 1000
 """The same for numbers that come as ints: their digits are not counted, for that is slow."""
 
@@ -103,8 +105,7 @@ def read_digits(digits: str) -> int:
 def held(number: int) -> int:
     """A number that came as an int, if it is not too long. Raises Failure(NumberTooLong)."""
     if number.bit_length() > MAX_BITS:
-        digits = number.bit_length() * 1233 // 4096 + 1
-        raise Failure(errors.NumberTooLong(digits=digits, limit=MAX_DIGITS))
+        raise too_long(number)
     return number
 
 
@@ -134,6 +135,33 @@ def read_account(value: object) -> str:
     if is_account(value) is None:
         raise Failure(errors.InvalidAccount(name=value))
     return str(value)
+
+
+def too_long(number: int) -> Failure:
+    """What to raise of a number that has grown beyond what can be written."""
+    digits = number.bit_length() * 1233 // 4096 + 1
+    return Failure(errors.NumberTooLong(digits=digits, limit=MAX_DIGITS))
+
+
+def text_of(value: Value) -> str:
+    """A value as text. Raises Failure(NumberTooLong): additions may make numbers that are."""
+    try:
+        return str(value)
+    except ValueError:
+        numbers = value if isinstance(value, tuple) else (value,)
+        raise too_long(max(n for n in numbers if isinstance(n, int))) from None
+
+
+def join_account(pieces: Sequence[str | int]) -> str:
+    """The account of pieces of text and numbers. Raises Failure."""
+    texts = [text_of(piece) for piece in pieces]
+    length = sum(map(len, texts))
+    if length > MAX_ACCOUNT:
+        raise Failure(errors.AccountTooLong(length=length, limit=MAX_ACCOUNT))
+    name = "".join(texts)
+    if is_account(name) is None:
+        raise Failure(errors.InvalidAccount(name=name))
+    return name
 
 
 def read_asset(value: object) -> str:

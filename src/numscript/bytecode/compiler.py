@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
     P = TypeVar("P", bound=Program)
 
+MOST_ADDITIONS = 900
+"""How many can never make a number too long to be written: each makes it longer by a bit at most,
+and between what is read and what Python writes lie 300 digits."""
 _INFIX = {
     ("+", Type.NUMBER): Op.NUMBER_ADD,
     ("-", Type.NUMBER): Op.NUMBER_SUB,
@@ -80,6 +83,7 @@ class _Compiler(Assembler):
         self.variable_slots: dict[str, tuple[str, int]] = {}
         self.in_origin = False
         self.asset_slot = 0
+        self.additions = 0
         self.bad_asset: nodes.AssetLiteral | None = None
 
     def run(self, into: type[P]) -> P:
@@ -96,6 +100,8 @@ class _Compiler(Assembler):
             self.compile_statement(statement)
         if self.bad_asset is not None:
             self.emit(Op.POSTINGS_CHECK, self.bad_asset)
+        elif self.additions > MOST_ADDITIONS:
+            self.emit(Op.POSTINGS_CHECK, program)
         return self.assemble(self.checked.script, into)
 
     def require(self, feature: str, node: nodes.Node) -> None:
@@ -187,6 +193,7 @@ class _Compiler(Assembler):
         found = self.compile_expression(lowest)
         for link in reversed(chain):
             self.compile_expression(link.right)
+            self.additions += 1
             if link.operator == "/":
                 self.emit(Op.PORTION_NEW, link)
                 found = Type.PORTION

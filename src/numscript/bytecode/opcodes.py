@@ -194,7 +194,13 @@ ROWS: tuple[Row, ...] = (
     _row(Op.ACCOUNT_META, "", "account string value", "", "set a key of an account's metadata"),
     _row(Op.PRINT, "", "value", "", "add a value to what is printed"),
     _row(Op.FAIL, "failure", "", "", "stop with an error"),
-    _row(Op.POSTINGS_CHECK, "", "", "", "an error at a posting of an asset that no ledger accepts"),
+    _row(
+        Op.POSTINGS_CHECK,
+        "",
+        "",
+        "",
+        "an error at a posting that no ledger accepts",
+    ),
 )
 
 BY_BYTE: dict[int, Row] = {row.byte: row for row in ROWS}

@@ -19,7 +19,17 @@ from numscript.runtime.allotment import allocate, make_allotment
 from numscript.runtime.funds import Piece, assemble, pull
 from numscript.runtime.result import ExecutionResult, Posting, ResolvedProgram, new_posting
 from numscript.runtime.scaling import find_conversions, split_scale
-from numscript.values import READERS, Monetary, Portion, is_account, is_asset, is_color
+from numscript.values import (
+    MAX_BITS,
+    READERS,
+    Monetary,
+    Portion,
+    is_asset,
+    is_color,
+    join_account,
+    text_of,
+    too_long,
+)
 
 if TYPE_CHECKING:
     from numscript.bytecode.program import Code, Program
@@ -190,7 +200,7 @@ class Machine:
                         self.repay(pop(), asset)
                     elif op == TX_META:
                         value = pop()
-                        self.tx_metadata[pop()] = str(value)
+                        self.tx_metadata[pop()] = text_of(value)
                     else:
                         self.finish(op, first, stack)
                 elif op >= SEND_BEGIN:
@@ -318,10 +328,7 @@ class Machine:
                 raise Failure(errors.DivideByZero())
             stack[-1] = Portion.of(stack[-1], denominator)
         elif op == ACCOUNT_NEW:
-            name = "".join(map(str, stack[-first:]))
-            if is_account(name) is None:
-                raise Failure(errors.InvalidAccount(name=name))
-            stack[-first:] = [name]
+            stack[-first:] = [join_account(stack[-first:])]
         elif op == VARIABLE_CHECK:
             if self.unread is not None and self.unread[0] == first:
                 raise Failure(self.unread[1])
@@ -441,9 +448,9 @@ class Machine:
             self.balances[key] = min(0, self.balances.get(key, 0))
         elif op == ACCOUNT_META:
             value, name, account = stack.pop(), stack.pop(), stack.pop()
-            self.account_metadata.setdefault(account, {})[name] = str(value)
+            self.account_metadata.setdefault(account, {})[name] = text_of(value)
         elif op == PRINT:
-            self.printed.append(str(stack.pop()))
+            self.printed.append(text_of(stack.pop()))
         else:
             check_postings(self.postings)
 
@@ -461,7 +468,9 @@ def undo(
 
 
 def check_postings(postings: Iterable[Posting]) -> None:
-    """Stop at a posting of an asset that no ledger accepts. Raises Failure."""
+    """Stop at a posting of an asset or an amount that no ledger accepts. Raises Failure."""
     for posting in postings:
+        if posting.amount.bit_length() > MAX_BITS:
+            raise too_long(posting.amount)
         if is_asset(posting.asset) is None:
             raise Failure(errors.InvalidPosting(asset=posting.asset))

@@ -117,14 +117,9 @@ class Expressions(Writer):
         """Join pieces to an account."""
         pieces = self.stack[-first:]
         del self.stack[-first:]
-        codes = []
-        for piece in pieces:
-            assert isinstance(piece, Expr)
-            codes.append(repr(str(piece.value)) if piece.known else f"str({piece.code})")
-        name = self.push_code(" + ".join(codes))
-        self.fail(
-            at, f"errors.InvalidAccount(name={name.code})", f"is_account({name.code}) is None"
-        )
+        codes = "".join(f"{piece.code}, " for piece in pieces if isinstance(piece, Expr))
+        self.mark(at)
+        self.push_code(f"join_account(({codes}))")
 
     def do_color_check(self, at: int, first: int, _second: int) -> None:
         """Stop where a slot holds no colour."""

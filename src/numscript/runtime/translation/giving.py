@@ -214,9 +214,9 @@ class Giving(Taking):
         if isinstance(entry, Money):
             if entry.asset.known and entry.amount.known:
                 return repr(f"{entry.asset.value} {entry.amount.value}")
-            return f"{entry.asset.code} + ' ' + str({entry.amount.code})"
+            return f"{entry.asset.code} + ' ' + text_of({entry.amount.code})"
         assert isinstance(entry, Expr)
-        return repr(str(entry.value)) if entry.known else f"str({entry.code})"
+        return repr(str(entry.value)) if entry.known else f"text_of({entry.code})"
 
     def do_tx_meta(self, _at: int, _first: int, _second: int) -> None:
         """Set a key of the transaction's metadata."""

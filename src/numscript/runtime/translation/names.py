@@ -12,7 +12,7 @@ from numscript.runtime.funds import assemble, give, give_and_credit, pour, pull,
 from numscript.runtime.resolver import fetch_amounts, fetch_balances, find_metadata, resolve
 from numscript.runtime.result import ExecutionResult, Posting
 from numscript.runtime.vm import check_postings, execute_once, stop, undo
-from numscript.values import READERS, Portion, is_account, is_color
+from numscript.values import READERS, Portion, is_color, join_account, text_of
 
 if TYPE_CHECKING:
     from numscript.bytecode.program import Program
@@ -52,7 +52,7 @@ NAMES: dict[str, object] = {
     "fetch_amounts": fetch_amounts,
     "give": give,
     "give_and_credit": give_and_credit,
-    "is_account": is_account,
+    "join_account": join_account,
     "is_color": is_color,
     "new": tuple.__new__,
     "pour": pour,
@@ -63,6 +63,7 @@ NAMES: dict[str, object] = {
     "share": share,
     "split": split,
     "stop": stop,
+    "text_of": text_of,
     "undo": undo,
     **{f"read_{kind}": reader for kind, reader in READERS.items()},
 }
