@@ -9,18 +9,19 @@ import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 END = b"\r\n\r\n"
 LENGTH = b"content-length:"
+WAIT = 60
+"""In seconds: how long an answer may take."""
 
 
 class Answer(NamedTuple):
-    """What came back: the status, the head in lower case, the body."""
+    """What came back: the status, and the body as JSON."""
 
     status: int
-    head: bytes
-    body: bytes
+    body: Any
 
 
 class Unexpected(Exception):  # noqa: N818 - says what came
@@ -105,6 +106,37 @@ def read_head(data: bytes) -> tuple[int, int] | None:
     at = data[:end].lower().find(LENGTH)
     size = 0 if at < 0 else int(data[at + len(LENGTH) : end].split(b"\r\n", 1)[0])
     return int(data[9:12]), end + len(END) + size
+
+
+class Line:
+    """A connection that is made when it is needed, and again after it was lost."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.ends: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def ask(self, question: bytes) -> Answer:
+        """Send a request. Raises OSError, EOFError, TimeoutError: whether it was done is open."""
+        try:
+            async with asyncio.timeout(WAIT):
+                if self.ends is None:
+                    self.ends = await asyncio.open_connection("127.0.0.1", self.port)
+                reader, writer = self.ends
+                writer.write(question)
+                head = await reader.readuntil(END)
+                found = read_head(head)
+                assert found is not None
+                body = await reader.readexactly(found[1] - len(head))
+        except (OSError, EOFError, TimeoutError):
+            self.close()
+            raise
+        return Answer(found[0], json.loads(body) if body else None)
+
+    def close(self) -> None:
+        """Hang up."""
+        if self.ends is not None:
+            self.ends[1].close()
+            self.ends = None
 
 
 def call_together(port: int, lists: Sequence[Sequence[bytes]], wanted: int = 200) -> list[float]:
