@@ -90,6 +90,7 @@ class Soak:
         """Call, end things, look at the memory and tell of it, until the time is over."""
         first = Line(self.service.port)
         await first.ask(request("POST", ROOT))
+        await self.script(first, random.Random())
         first.close()
         calling = [asyncio.create_task(self.call(number)) for number in range(CALLERS)]
         others = [asyncio.create_task(work()) for work in (self.end_things, self.look, self.tell)]
@@ -149,7 +150,7 @@ class Soak:
 
     async def script(self, line: Line, chance: random.Random) -> None:
         key = self.new_key()
-        given = {"to": account(chance), "sum": {"asset": "USD/2", "amount": chance.randrange(100)}}
+        given = {"to": account(chance), "sum": {"asset": "USD/2", "amount": chance.randrange(1, 100)}}
         script = {"plain": SCRIPT, "vars": given}
         await self.create(line, key, {"script": script, "metadata": {"key": key}})
 
@@ -194,6 +195,7 @@ class Soak:
             else:
                 self.ended["service"] += 1
                 self.service.kill()
+                self.born = monotonic()
                 await asyncio.to_thread(self.service.start)
                 self.born = monotonic()
 
@@ -244,7 +246,7 @@ def account(chance: random.Random) -> str:
 def payment(key: str, chance: random.Random) -> dict[str, Any]:
     """A transaction with one posting."""
     posting = {"source": "world", "destination": account(chance), "asset": "USD/2"}
-    return {"postings": [{**posting, "amount": chance.randrange(100)}], "metadata": {"key": key}}
+    return {"postings": [{**posting, "amount": chance.randrange(1, 100)}], "metadata": {"key": key}}
 
 
 def memory_of(process: int) -> float:
