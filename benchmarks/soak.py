@@ -150,7 +150,10 @@ class Soak:
 
     async def script(self, line: Line, chance: random.Random) -> None:
         key = self.new_key()
-        given = {"to": account(chance), "sum": {"asset": "USD/2", "amount": chance.randrange(1, 100)}}
+        given = {
+            "to": account(chance),
+            "sum": {"asset": "USD/2", "amount": chance.randrange(1, 100)},
+        }
         script = {"plain": SCRIPT, "vars": given}
         await self.create(line, key, {"script": script, "metadata": {"key": key}})
 

@@ -24,9 +24,9 @@ BULK = 50
 SHOPS = 16
 CUSTOMERS = 100
 """How many accounts each caller pays to in turn."""
-ROUNDS = 5
-CALLS = {"transactions": 1600, "bulks": 60, "accounts": 1600}
-"""How many calls a round has: about a second."""
+ROUNDS = 4
+CALLS = {"transactions": 960, "bulks": 60, "accounts": 960}
+"""How many calls a round has: about a second, or less."""
 
 numbers = count()
 
