@@ -18,8 +18,8 @@ from typing import IO, Any
 from urllib.parse import parse_qsl
 
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Match, Router
 from starlette.routing import Route as Matcher
+from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from numscript.diagnostics import NumscriptError
@@ -125,10 +125,6 @@ class Row(Matcher):
             await self.refusing(scope, receive, send)
         else:
             await self.app(scope, receive, send)
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Whether a call is for this route."""
-        return super().matches(scope)
 
 
 class Endpoint:
