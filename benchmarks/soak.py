@@ -38,9 +38,9 @@ TELL = 10.0
 """In seconds: how often the progress is told."""
 LOOK = 2.0
 """In seconds: how often the memory is looked at."""
-YOUNG = 15.0
-"""In seconds: how old a process must be before its memory counts, as it grows at first."""
-GROWTH = 2.0
+YOUNG = 60.0
+"""In seconds: how old a process must be before its memory counts: its caches fill at first."""
+GROWTH = 1.0
 """In MB a minute: what the fitted memory may grow by at the most."""
 PAUSE = 0.1
 """In seconds: how long a caller waits before it sends something again."""
@@ -51,9 +51,9 @@ vars { account $to monetary $sum }
 send $sum ( source = @world destination = { 1/10 to @fees remaining to $to } )
 """
 EXAMPLE = """\
-example: half an hour, with something ended every two minutes
+example: a short run, with something ended every half minute
 
-  python -m benchmarks.soak --minutes 30 --every 120
+  python -m benchmarks.soak --minutes 4 --every 30
 
 Exit status: 0 where all is well, 1 where something is not.
 """
@@ -218,7 +218,7 @@ class Soak:
         before = 0
         while await self.wait(TELL):
             done = len(self.keys)
-            memory = f"{self.samples[-1].memory:.0f} MB" if self.samples else "-"
+            memory = f"{self.samples[-1].memory:.1f} MB" if self.samples else "-"
             ended = ", ".join(f"{name} {times}" for name, times in self.ended.items())
             sys.stderr.write(
                 f"{monotonic() - self.began:5.0f} s  {done:,} transactions"
@@ -258,9 +258,9 @@ def memory_of(process: int) -> float:
     return int(pages) * 4096 / (1 << 20)
 
 
-def growth(samples: Iterable[Sample]) -> float:
+def growth(samples: Iterable[Sample]) -> float | None:
     """What memory grows by a minute: the slope of one straight line for all processes, each of
-    which may lie higher or lower. 0 where too little was seen."""
+    which may lie higher or lower. None where no process grew old enough to tell."""
     processes: dict[int, list[Sample]] = {}
     for sample in samples:
         processes.setdefault(sample.process, []).append(sample)
@@ -270,7 +270,7 @@ def growth(samples: Iterable[Sample]) -> float:
         memory = sum(row.memory for row in rows) / len(rows)
         above += sum((row.age - age) * (row.memory - memory) for row in rows)
         below += sum((row.age - age) ** 2 for row in rows)
-    return 60 * above / below if below else 0.0
+    return 60 * above / below if below else None
 
 
 def differences(url: str, keys: dict[int, str]) -> list[str]:
@@ -306,16 +306,18 @@ def soak(minutes: float, every: float) -> bool:
             asyncio.run(run.run())
         wrong = run.wrong + differences(url, run.keys)
     slope = growth(run.samples)
-    if slope > GROWTH:
+    if slope is not None and slope > GROWTH:
         wrong.append(f"memory grew by {slope:.2f} MB a minute, and may by {GROWTH:g}")
     memory = [sample.memory for sample in run.samples]
-    low, high = min(memory, default=0.0), max(memory, default=0.0)
+    seen = f"no process was {YOUNG:g} s old; end things less often"
+    if slope is not None:
+        seen = f"{min(memory):.1f} to {max(memory):.1f} MB, {slope:+.2f} MB a minute"
     calls = ", ".join(f"{kind} {times:,}" for kind, times in sorted(run.calls.items()))
     ended = ", ".join(f"{name} {times} times" for name, times in run.ended.items())
     lines = [
         f"in {minutes:g} minutes {len(run.keys):,} transactions were acknowledged ({calls})",
         f"ended: {ended or 'nothing'}; sent again: {run.again:,}",
-        f"memory: {low:.1f} to {high:.1f} MB, {slope:+.2f} MB a minute",
+        f"memory: {seen}",
         *(wrong[:20] or ["all that was acknowledged is there, nothing else, and verify is clean"]),
     ]
     sys.stdout.write("\n".join(lines) + "\n")
@@ -332,7 +334,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--minutes", type=float, default=30, help="how long (default: 30)")
     parser.add_argument(
-        "--every", type=float, default=60, help="seconds until something is ended (default: 60)"
+        "--every", type=float, default=120, help="seconds until something is ended (default: 120)"
     )
     options = parser.parse_args(arguments)
     return 0 if soak(options.minutes, options.every) else 1
