@@ -1,9 +1,10 @@
 # The comments behind the targets are what `make help` prints.
 PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
 WORKERS ?= auto
+MINUTES ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test fmt docs tables editors golden bench bench-million
+.PHONY: help setup check test fmt docs tables editors golden bench bench-million soak
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -41,13 +42,17 @@ bench: ## measure everything and write docs/performance.md; takes half an hour, 
 	$(PYTHON) -m pip install --quiet --editable '.[bench]'
 	for run in 1 2 3; do $(PYTHON) -m pytest -q --benchmark-json=.benchmarks/stages-$$run.json \
 	  benchmarks/test_stages.py benchmarks/test_startup.py benchmarks/test_memory.py || exit 1; done
-	for suite in ledger lsp; do $(PYTHON) -m pytest -q benchmarks/test_$$suite.py \
+	for suite in ledger service lsp; do $(PYTHON) -m pytest -q benchmarks/test_$$suite.py \
 	  --benchmark-json=.benchmarks/$$suite.json || exit 1; done
 	$(PYTHON) -m pytest -q benchmarks/test_growth.py --benchmark-max-time=0.3 \
 	  --benchmark-json=.benchmarks/growth.json
 	$(PYTHON) -m benchmarks.report .benchmarks/stages-?.json .benchmarks/ledger.json \
-	  .benchmarks/lsp.json .benchmarks/growth.json
+	  .benchmarks/service.json .benchmarks/lsp.json .benchmarks/growth.json
 
 bench-million: ## fill a ledger on Postgres with a million transactions, write docs/ledger-plans.md
 	$(PYTHON) -m pip install --quiet --editable '.[bench]'
 	$(PYTHON) -m benchmarks.million
+
+soak: ## load a service for MINUTES (30), ending it and Postgres now and then, and count
+	$(PYTHON) -m pip install --quiet --editable '.[bench]'
+	$(PYTHON) -m benchmarks.soak --minutes $(MINUTES)

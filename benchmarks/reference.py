@@ -89,4 +89,15 @@ AIMS = {
         "Ledger in memory, bulks of 1,000: transactions a second",
         50_000, 50_000, "", below=False,
     ),
+    "served": Aim(
+        "Service on Postgres, 32 connections: transactions a second",
+        1_500, 1_500, "", below=False,
+    ),
+    "served_slow": Aim(
+        "Service on Postgres, 32 connections: 99 of 100 transactions", 100, 100, " ms", below=True
+    ),
+    "served_bulks": Aim(
+        "Service on Postgres, bulks of 50: transactions a second",
+        6_000, 6_000, "", below=False,
+    ),
 }  # fmt: skip

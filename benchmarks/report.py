@@ -117,6 +117,17 @@ def reached(results: Results) -> dict[str, float | None]:
         "memory": order.bytes / 1024 if order else None,
         "growth": max(slopes.values()) if slopes else None,
         **reached_by_ledgers(results),
+        **reached_by_service(results),
+    }
+
+
+def reached_by_service(results: Results) -> dict[str, float | None]:
+    """The figures of the aims that are about the service."""
+    one, bulks = (results.find("service", "postgres", name) for name in ("transactions", "bulks"))
+    return {
+        "served": quotient(1, one.median) if one else None,
+        "served_slow": one.waits[1] if one and one.waits else None,
+        "served_bulks": quotient(1, bulks.median) if bulks else None,
     }
 
 
@@ -359,6 +370,34 @@ def ledger_lines(results: Results) -> list[str]:
     return [*LEDGER.splitlines(), "", *table(head, rows)] if rows else []
 
 
+SERVICE = """\
+## The service
+
+`numscript serve`, one process, called over HTTP on the same machine, whose two processors callers
+and Postgres share with it: transactions of one posting and reads of an account from 32 connections,
+bulks of 50 from 4. Each connection sends its next request when it has the answer to the last. The
+rate is the median of rounds, of transactions (in bulks too) or reads a second; p50 and p99 are
+milliseconds from sending a request to its whole answer. On Postgres each round stands between two
+runs of pgbench, as above, with as many clients.
+"""
+
+
+def service_lines(results: Results) -> list[str]:
+    """Calls of the service over each storage, beside pgbench."""
+    rows = []
+    for row in results.rows.values():
+        if row.suite != "service" or row.waits is None:
+            continue
+        rate = quotient(1, row.median)
+        beside = rate * row.beside if rate and row.beside else None
+        cells = [f"{value:,.0f}" if value else MISSING for value in (rate, beside)]
+        waits = map(figure, row.waits)
+        part = figure(quotient(1, row.beside))
+        rows.append([f"{row.program}, {row.stage}", *cells, part, *waits, figure(row.ratio * 1000)])
+    head = ["", "a second", "pgbench", "of pgbench", "p50", "p99", "thousandths of a unit"]
+    return [*SERVICE.splitlines(), "", *table(head, rows)] if rows else []
+
+
 EDITOR = """\
 ## The language server
 
@@ -430,6 +469,7 @@ def page(results: Results) -> str:
         *startup_lines(results),
         *memory_lines(results),
         *ledger_lines(results),
+        *service_lines(results),
         *editor_lines(results),
         *growth_lines(results),
     ]

@@ -22,7 +22,7 @@ from numscript.diagnostics import NumscriptError
 from numscript.ledger import Ledger, Post, Posting, Request, Run
 from numscript.storage import Storage, open_storage
 from tests.ledger.workers import DEBIT
-from tests.storage.backends import embedded_server, server_control
+from tests.storage.backends import embedded_server, stop_at_once
 
 ROOT = Path(__file__).parents[2]
 FULL = os.environ.get("NUMSCRIPT_TEST_LOAD") == "full"
@@ -257,10 +257,3 @@ def test_what_was_acknowledged_survives_a_server_that_stops(name: str) -> None:
         assert 0 <= ledger.stats().transactions - len(acknowledged) <= unclear
         check(ledger)
         storage.close()
-
-
-def stop_at_once(folder: Path) -> None:
-    """Stop the server of a folder as a crash would, and start it again."""
-    server_control(folder, "stop", "-m", "immediate")
-    options = ("-w", "-o", '-h ""', "-o", f"-k {folder}", "-l", str(folder / "log"))
-    server_control(folder, *options, "start")

@@ -69,6 +69,13 @@ def server_control(folder: Path, *command: str) -> None:
     control(list(command), pgdata=folder, user=user, timeout=30)
 
 
+def stop_at_once(folder: Path) -> None:
+    """Stop the server of a folder as a crash would, and start it again."""
+    server_control(folder, "stop", "-m", "immediate")
+    options = ("-w", "-o", '-h ""', "-o", f"-k {folder}", "-l", str(folder / "log"))
+    server_control(folder, *options, "start")
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """The URL of an empty database of a real server."""

@@ -12,14 +12,14 @@ import re
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from random import getrandbits
 from time import perf_counter
 from typing import IO, Any
 from urllib.parse import parse_qsl
-from uuid import uuid4
 
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Match, Router
 from starlette.routing import Route as Matcher
+from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from numscript.diagnostics import NumscriptError
@@ -126,10 +126,6 @@ class Row(Matcher):
         else:
             await self.app(scope, receive, send)
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Whether a call is for this route."""
-        return super().matches(scope)
-
 
 class Endpoint:
     """Answers the calls of one route. allowed: the methods of a path that was called by another."""
@@ -145,12 +141,11 @@ class Endpoint:
         assert state is not None
         started = perf_counter()
         headers = {
-            name.decode("latin-1").lower(): value.decode("latin-1")
-            for name, value in scope["headers"]
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
         number = headers.get("x-request-id", "")
         if not is_number(number):
-            number = uuid4().hex
+            number = f"{getrandbits(128):032x}"
         called = Called(state, self.route, scope, headers, number)
         called.allowed = self.allowed
         reply = await called.answer(receive)
@@ -206,25 +201,22 @@ class Called:
             busy = f"{settings.concurrency} requests are under way; send this one again"
             return self.problem(Problem(503, "INTERNAL", busy, headers={"Retry-After": "1"}))
         self.enter()
-        work: asyncio.Future[Reply] | None = None
+        handed_over = False
         try:
             limit = None if self.route.stream else settings.timeout
             async with asyncio.timeout(limit):
                 body, file = await self.read(receive)
-            loop = asyncio.get_running_loop()
-            work = loop.run_in_executor(state.threads, self.work, body, file)
-            done, _ = await asyncio.wait((work,), timeout=limit)
-            return work.result() if done else self.problem(too_slow(settings.timeout))
+            handed_over = True
+            reply = await state.workers.do(lambda: self.work(body, file), limit, self.leave)
+            return reply or self.problem(too_slow(settings.timeout))
         except TimeoutError:
             late = f"the body was not whole after {settings.timeout:g} s; send it faster"
             return self.problem(Problem(408, "TIMEOUT", late))
         except Problem as problem:
             return self.problem(problem)
         finally:
-            if work is None or work.done():
+            if not handed_over:
                 self.leave()
-            else:
-                work.add_done_callback(lambda _: self.leave())
 
     def enter(self) -> None:
         """Count the call in, unless it is about the service itself: those are never too many."""
@@ -253,8 +245,11 @@ class Called:
         if self.route.stream:
             file = tempfile.SpooledTemporaryFile(MEMORY)  # noqa: SIM115 - closed with the call
         while True:
-            async with asyncio.timeout(wait):
+            if wait is None:
                 message = await receive()
+            else:
+                async with asyncio.timeout(wait):
+                    message = await receive()
             if message["type"] == "http.disconnect":
                 raise Problem(400, "VALIDATION", "the caller left before the body was whole")
             part = message.get("body", b"")
@@ -340,12 +335,11 @@ class Called:
             headers.append((b"content-length", str(len(content)).encode()))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         if streamed and not head:
-            loop = asyncio.get_running_loop()
 
             def next_piece() -> Any:
                 return next(body, None)
 
-            while (piece := await loop.run_in_executor(self.state.threads, next_piece)) is not None:
+            while (piece := await self.state.workers.do(next_piece)) is not None:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b"" if head else content})
 

@@ -20,6 +20,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 LOG = logging.getLogger("numscript.service")
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 """The variable that names the folder in which several workers keep their counts."""
+encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
@@ -37,7 +38,7 @@ class Lines(logging.Formatter):
         row |= getattr(record, "fields", {})
         if record.exc_info:
             row["exception"] = self.formatException(record.exc_info)
-        return json.dumps(row, ensure_ascii=False, default=str)
+        return encode(row)
 
 
 class Sentences(logging.Formatter):
@@ -63,7 +64,11 @@ def start_logging(*, as_json: bool) -> None:
 
 def log_call(message: str, fields: dict[str, object], *, failed: bool = False) -> None:
     """Write a line about a call."""
-    LOG.log(logging.ERROR if failed else logging.INFO, message, extra={"fields": fields})
+    level = logging.ERROR if failed else logging.INFO
+    if LOG.isEnabledFor(level):
+        # As `LOG.log`, which walks the stack for the place that logs: no line shows it.
+        record = LOG.makeRecord(LOG.name, level, "", 0, message, (), None, None, {"fields": fields})
+        LOG.handle(record)
 
 
 class Metrics:

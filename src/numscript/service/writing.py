@@ -10,6 +10,7 @@ import json
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from msgspec import UNSET, UnsetType
@@ -22,6 +23,7 @@ Keyed = Mapping[tuple[str, str, str], Volume]
 """Volumes by account, asset and colour."""
 
 
+@lru_cache(maxsize=256)
 def write_instant(instant: datetime) -> str:
     """An instant in UTC as text, without zeros at its end: `2026-01-31T12:00:00Z`."""
     text = instant.replace(tzinfo=None).isoformat()
