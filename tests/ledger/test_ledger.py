@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -400,6 +401,13 @@ def test_a_bulk_stops_goes_on_or_is_undone(ledger: Ledger) -> None:
     assert ledger.stats() == (4, 2, 4)
     assert ledger.bulk([]) == []
     assert ledger.verify() == []
+
+
+@pytest.mark.parametrize("junk", [1, None, {"action": "POST"}, "send"])
+def test_a_bulk_of_what_is_no_request_says_what_is_one(ledger: Ledger, junk: Any) -> None:
+    with pytest.raises(TypeError, match="give a Run, Post, Revert, SetMetadata or DeleteMetadata"):
+        ledger.bulk([Post([world()]), junk])
+    assert ledger.stats().logs == 0
 
 
 def test_an_atomic_bulk_that_fails_late_leaves_nothing(ledger: Ledger) -> None:

@@ -260,7 +260,8 @@ class Ledger:
 
         The results are in the order of the requests. The first failure ends it, and those before it
         stay; `continue_on_failure` goes on; `atomic` undoes all. A failure is a result, and is not
-        raised. Raises LedgerError if atomic and continue_on_failure are both set, StorageError.
+        raised. Raises LedgerError if atomic and continue_on_failure are both set, StorageError,
+        TypeError for an element that is no request.
         """
         if atomic and continue_on_failure:
             raise invalid("bulk", "it is either atomic or goes on after failures")
