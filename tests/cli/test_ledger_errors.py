@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -270,3 +272,28 @@ def test_the_variable_is_named_where_it_is_in_the_way(
         "run", "sale.num", *PRICE, "--balances", "balances.json", "--storage", "", "-o", "json"
     )
     assert simulated.exit_code == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is full")
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (
+            ("post", "world", "bob", "USD/2 5"),
+            "warning: the transaction 2 is committed all the same",
+        ),
+        (("set-metadata", "alice", "tier=gold"), "warning: the metadata is changed all the same"),
+    ],
+)
+def test_what_is_done_is_told_where_the_output_cannot_be_written(
+    opened: Call, command: tuple[str, ...], said: str
+) -> None:
+    assert opened("ledger", "stats", *BOOKS).exit_code == 0
+    words = [sys.executable, "-m", "numscript", "ledger", *command, *BOOKS]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        said,
+        "error: the output cannot be written: no space left on device",
+    ]

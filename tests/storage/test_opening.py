@@ -40,7 +40,7 @@ def refused(kind: type[Kind], act: Callable[[], object]) -> Kind:
         ("sqlite:///", errors.CannotOpen, "sqlite:///path"),
         ("sqlite:///x.db?mode=rw", errors.CannotOpen, "options"),
         ("sqlite:///x.db?timeout=soon", errors.CannotOpen, "seconds"),
-        ("sqlite:////no/such/folder/books.db", errors.CannotOpen, "unable to open"),
+        ("sqlite:////no/such/folder/books.db", errors.CannotOpen, "no folder `/no/such/folder`"),
         ("sqlite:////tmp", errors.CannotOpen, "unable to open"),
         ("postgresql://127.0.0.1:1/books?connect_timeout=2", errors.CannotOpen, "refused"),
         ("postgresql://u:secret@127.0.0.1:1/books", errors.CannotOpen, r"u:\*\*\*@"),
@@ -344,3 +344,48 @@ def test_damage_is_found_and_named(tmp_path: Path) -> None:
         "history of transaction 1: its metadata is {'k': 'w'}, by the log {'k': 'v'}"
     ]
     assert problems("UPDATE numscript_ledgers SET last_transaction = 7")[0].startswith("head: ")
+
+
+def test_what_is_opened_for_reading_refuses_writes_in_memory_too() -> None:
+    storage = open_storage("memory:", read_only=True)
+    assert storage.ledgers() == []
+    refused(errors.WriteRefused, lambda: Ledger(storage, "main"))
+
+
+def test_a_storage_is_closed_at_the_end_of_a_with_block(tmp_path: Path) -> None:
+    for url in ("memory:", f"sqlite:///{tmp_path / 'books.db'}"):
+        with open_storage(url) as storage:
+            ledger = Ledger(storage, "main")
+            ledger.post(SALE)
+        refused(errors.StorageUnavailable, ledger.stats)
+
+
+def test_reading_leaves_nothing_beside_the_file(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'books.db'}"
+    with open_storage(url) as storage:
+        Ledger(storage, "main").post(SALE)
+    with open_storage(url, read_only=True) as storage:
+        ledger = Ledger(storage, "main", create=False)
+        assert ledger.balances("a") == {"USD/2": 1}
+        refused(errors.WriteRefused, lambda: ledger.post(SALE))
+    assert [path.name for path in tmp_path.iterdir()] == ["books.db"]
+
+
+def test_books_on_a_medium_that_nobody_can_write_to_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path / 'books.db'}"
+    with open_storage(url) as storage:
+        Ledger(storage, "main").post(SALE)
+    (tmp_path / "books.db").chmod(0o444)
+    tmp_path.chmod(0o555)
+    # For the user root no folder is read-only.
+    monkeypatch.setattr("numscript.storage.sqlite._is_writable", lambda _path: False)
+    try:
+        with open_storage(url, read_only=True) as storage:
+            ledger = Ledger(storage, "main", create=False)
+            assert ledger.balances("a") == {"USD/2": 1}
+            assert ledger.verify() == []
+            assert [path.name for path in tmp_path.iterdir()] == ["books.db"]
+    finally:
+        tmp_path.chmod(0o755)

@@ -294,8 +294,17 @@ def _open_ledger(storage: Storage, name: str, access: Access, output: str) -> Le
 # --- what came of it --------------------------------------------------------------------------
 
 
-def show_transaction(transaction: Transaction, output: str, *, dry_run: bool = False) -> None:
+def show_committed(transaction: Transaction, output: str, *, dry_run: bool = False) -> None:
     """Print what was committed, or what would be."""
+    if dry_run:
+        show_transaction(transaction, output, dry_run=True)
+        return
+    with console.told_anyhow(f"the transaction {transaction.id} is committed all the same"):
+        show_transaction(transaction, output)
+
+
+def show_transaction(transaction: Transaction, output: str, *, dry_run: bool = False) -> None:
+    """Print a transaction."""
     from numscript.cli import records
 
     if output == "json":
@@ -315,10 +324,11 @@ def show_changes(lines: Sequence[Log], output: str) -> None:
     """Print the lines of the log that changes of metadata became."""
     from numscript.cli import records
 
-    if output == "json":
-        console.show_json({"data": [records.log_dict(line) for line in lines]})
-        return
-    console.show(records.logs(lines, color=console.use_color()))
+    with console.told_anyhow("the metadata is changed all the same"):
+        if output == "json":
+            console.show_json({"data": [records.log_dict(line) for line in lines]})
+            return
+        console.show(records.logs(lines, color=console.use_color()))
     if any(line.replayed for line in lines):
         _note_replay()
 

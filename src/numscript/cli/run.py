@@ -214,7 +214,7 @@ def commit_script(
         console.fail(error, output)
     with books.open_books(storage, ledger, labels.access, output) as opened:
         done = opened.run(program, inputs.variables, **labels.request, dry_run=labels.dry_run)
-    books.show_transaction(done, output, dry_run=labels.dry_run)
+    books.show_committed(done, output, dry_run=labels.dry_run)
 
 
 def _compile(

@@ -60,7 +60,7 @@ def open_storage(url: str, *, read_only: bool = False) -> Storage:
         case "memory":
             from numscript.storage.memory import MemoryStorage
 
-            return MemoryStorage(url)
+            return MemoryStorage(url, read_only=read_only)
         case "sqlite":
             from numscript.storage.sqlite import SQLiteStorage
 

@@ -32,6 +32,7 @@ from numscript.storage.pipeline import Connection, Pipeline, Step, is_readable, 
 from numscript.storage.protocol import (
     NOTHING,
     Changes,
+    Closing,
     Found,
     Head,
     HeadMoved,
@@ -67,7 +68,7 @@ HEAD = (
 )
 
 
-class PostgresStorage:
+class PostgresStorage(Closing):
     """Ledgers on a server. May be used by several threads and processes at once.
 
     The URL is what libpq takes: `postgresql://user:password@host:port/database?option=value`.

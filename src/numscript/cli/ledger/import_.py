@@ -35,12 +35,14 @@ def import_(file: str, storage: str | None, ledger: str, output: str) -> None:
         console.progress("importing", size) as advance,
     ):
         count = opened.import_(_lines(source, files.shown_name(file), advance))
-    if output == "json":
-        console.show_json({"ledger": ledger, "logs": count})
-    else:
-        from numscript.render import counted
+    from numscript.render import counted
 
-        console.show(f"{counted(count, 'line')} imported into the ledger `{ledger}`")
+    text = f"{counted(count, 'line')} imported into the ledger `{ledger}`"
+    with console.told_anyhow(text):
+        if output == "json":
+            console.show_json({"ledger": ledger, "logs": count})
+        else:
+            console.show(text)
 
 
 @contextmanager

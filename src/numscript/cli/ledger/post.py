@@ -54,7 +54,7 @@ def post(
         console.fail(error, output)
     with books.open_books(storage, ledger, labels.access, output) as opened:
         done = opened.post(rows, **labels.request, force=force, dry_run=labels.dry_run)
-    books.show_transaction(done, output, dry_run=labels.dry_run)
+    books.show_committed(done, output, dry_run=labels.dry_run)
 
 
 def _rows(posting: tuple[str, ...], path: str | None) -> list[Any]:
