@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sqlite3
 import subprocess
@@ -193,6 +194,7 @@ def test_a_script_that_does_not_compile_creates_nothing(call: Call, folder: Path
     assert not (folder / "books.db").exists()
 
 
+ZONELESS = "`2026-01-31` has no time zone; add one, such as 2026-01-31T00:00:00Z"
 USAGE = [
     (("run", "sale.num", "--ledger", "main"), "--ledger is for books: say where they are with"),
     (("run", "sale.num", "--reference", "r"), "--reference is for books"),
@@ -210,13 +212,18 @@ USAGE = [
     (("run", "sale.num", "--tx-meta", "a", *BOOKS), "`a` has no key and value; write it as"),
     (("run", "sale.num", "--tx-meta", "a=b", "--tx-meta", "a=c", *BOOKS), "`a` is given twice"),
     (("run", "sale.num", *PRICE, "--timestamp", "now", *BOOKS), "NUM509: the timestamp cannot be"),
-    (("run", "sale.num", *PRICE, "--timestamp", "2026-01-31", *BOOKS), "has no time zone"),
+    (("run", "sale.num", *PRICE, "--timestamp", "2026-01-31", *BOOKS), ZONELESS),
     (("run", "sale.num", *PRICE, "--reference", "", *BOOKS), "the reference cannot be taken"),
     (("run", "-", "--vars", "-", *BOOKS), "standard input (`-`) can be read only once"),
     (("ledger", "lst"), "there is no command `lst`"),
     (("ledger", "accuonts"), "is `accounts` meant?"),
     (("ledger", "post", *BOOKS), "a posting is SOURCE DESTINATION AMOUNT"),
     (("ledger", "post", "a", "b", "USD/2", *BOOKS), "`USD/2` is no amount of an asset such as"),
+    (("ledger", "post", "a", "b", "10 EUR/2", *BOOKS), 'comes second; write "EUR/2 10"'),
+    (("ledger", "post", "--postings", "-", *BOOKS), "a JSON list of postings"),
+    (("ledger", "import", *BOOKS), "<stdin>: there is nothing to import"),
+    (("ledger", "import", "/dev/null", *BOOKS), "/dev/null: there is nothing to import"),
+    (("ledger", "import", "log.gz", *BOOKS), "gunzip -c log.gz | numscript ledger import"),
     (("ledger", "post", "a", "b", "USD/2 1.5", *BOOKS), "`1.5` is not a whole number"),
     (("ledger", "post", "a", "b", "USD/2 -1", *BOOKS), "-1 is negative"),
     (("ledger", "post", "a", "b", "usd 1", *BOOKS), "the asset cannot be taken"),
@@ -253,6 +260,7 @@ def test_wrong_usage_gives_two(
 ) -> None:
     inputs = {"balances": [{"account": "a", "asset": "X", "amount": 1}]}
     (folder / "i.json").write_text(json.dumps(inputs), "utf-8")
+    (folder / "log.gz").write_bytes(gzip.compress(b"{}"))
     done = opened(*command)
     assert (done.exit_code, done.stdout) == (2, ""), done.output
     assert reason in " ".join(done.stderr.split())
@@ -297,3 +305,43 @@ def test_what_is_done_is_told_where_the_output_cannot_be_written(
         said,
         "error: the output cannot be written: no space left on device",
     ]
+
+
+NOT_COMMITTED = [
+    ("post", "alice", "bob", "USD/2 5"),
+    ("run", "sale.num", *PRICE),
+    ("import", "wrong.ndjson"),
+    ("import", "empty.ndjson"),
+]
+
+
+@pytest.mark.parametrize("command", NOT_COMMITTED, ids=" ".join)
+def test_what_is_refused_leaves_no_new_file(
+    call: Call, sale: Path, folder: Path, command: tuple[str, ...]
+) -> None:
+    (folder / "wrong.ndjson").write_text("{}\n", "utf-8")
+    (folder / "empty.ndjson").write_text("\n", "utf-8")
+    before = sorted(folder.iterdir())
+    done = call("ledger", *command, *BOOKS)
+    assert done.exit_code in (1, 2), done.output
+    assert sorted(folder.iterdir()) == before
+    assert sale in before
+
+
+@pytest.mark.parametrize("command", NOT_COMMITTED[:2], ids=" ".join)
+def test_what_is_refused_leaves_no_new_ledger(opened: Call, command: tuple[str, ...]) -> None:
+    assert opened("ledger", *command, *BOOKS, "--ledger", "other").exit_code == 1
+    assert "other" not in opened("ledger", "list", *BOOKS).stdout
+
+
+@pytest.mark.parametrize("command", [("balances",), ("init",), ("post", "world", "b", "X 1")])
+def test_a_missing_folder_is_named(call: Call, command: tuple[str, ...]) -> None:
+    done = call("ledger", *command, "--storage", "sqlite:///nodir/books.db")
+    assert done.exit_code == 2
+    assert "there is no folder `nodir`" in done.stderr
+
+
+def test_what_memory_forgets_is_told(call: Call) -> None:
+    done = call("ledger", "post", "world", "bob", "X 1", "--storage", "memory:")
+    assert done.exit_code == 0
+    assert "note: memory: keeps nothing when this command ends" in done.stderr

@@ -55,6 +55,8 @@ def open_storage(url: str, *, read_only: bool = False) -> Storage:
     `numscript.storage`. read_only: books that are there are read, and neither made, upgraded nor
     written. Raises StorageError: CannotOpen, UnknownScheme, NewerSchema, MissingDriver.
     """
+    if not isinstance(url, str):
+        raise TypeError(f"{url!r} is no URL of a storage; for a file write sqlite:///{url}")
     scheme = url.partition(":")[0]
     match scheme:
         case "memory":

@@ -131,7 +131,11 @@ def unknown_ledger(name: str, known: Sequence[str]) -> LedgerError:
     from difflib import get_close_matches
 
     close = get_close_matches(name, known, n=1)
-    hint = f"did you mean `{close[0]}`?" if close else "create it first"
+    hint = (
+        f"did you mean `{close[0]}`?"
+        if close
+        else f"`numscript ledger init --ledger {name}` creates it"
+    )
     return LedgerError.of(errors.UnknownLedger(name=name, suggestion=hint))
 
 

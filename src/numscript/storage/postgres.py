@@ -214,8 +214,14 @@ class PostgresStorage(Closing):
         """A free connection; given back clean, or not at all."""
         try:
             connection = self._connections.getconn()
-        except (PoolTimeout, PoolClosed) as problem:
-            raise StorageError.of(errors.StorageUnavailable(reason=str(problem))) from problem
+        except PoolTimeout as problem:
+            reason = (
+                f"within {CONNECT_TIMEOUT} seconds the server took no new connection, and none of "
+                f"the {MAX_CONNECTIONS} of this process became free"
+            )
+            raise StorageError.of(errors.StorageUnavailable(reason=reason)) from problem
+        except PoolClosed as problem:
+            raise StorageError.of(errors.StorageUnavailable(reason="it was closed")) from problem
         try:
             yield connection
         finally:

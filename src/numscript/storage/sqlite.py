@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 BUSY_TIMEOUT = 30.0
 """In seconds: how long to wait for other processes that write."""
+RESTORE = "restore the file from a copy, or import what was exported last"
 COMPLEMENT = str.maketrans("0123456789", "9876543210")
 
 
@@ -96,6 +97,8 @@ class SQLiteStorage(Closing):
         except sqlite3.Error as problem:
             folder = Path(self.path).parent
             reason = str(problem) if folder.is_dir() else f"there is no folder `{folder}`"
+            if _is_damage(problem):
+                reason = f"{problem}; {RESTORE}"
             raise self._cannot_open(reason) from problem
 
     def __repr__(self) -> str:
@@ -284,6 +287,8 @@ class SQLiteStorage(Closing):
                 raise StorageError.of(errors.StorageUnavailable(reason=text)) from problem
             raise StorageError.of(errors.WriteRefused(reason=text)) from problem
         except sqlite3.Error as problem:
+            if _is_damage(problem):
+                raise self._cannot_open(f"{problem}; {RESTORE}") from problem
             raise StorageError.of(errors.StorageUnavailable(reason=str(problem))) from problem
 
     def _check_open(self) -> None:
@@ -302,6 +307,11 @@ class SQLiteStorage(Closing):
 def _is_writable(path: Path) -> bool:
     """Whether this process may write to a file, or make files in a folder."""
     return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _is_damage(problem: sqlite3.Error) -> bool:
+    """Whether the file is broken, so that trying again does not help."""
+    return "malformed" in str(problem)
 
 
 def _is_busy(problem: Exception) -> bool:
