@@ -215,7 +215,7 @@ def test_a_revert_needs_funds_or_force(opened: Call) -> None:
 
 def test_metadata_is_set_and_deleted(opened: Call) -> None:
     done = opened("ledger", "set-metadata", "@users:ana", "tier=gold", "name=Ana B", *BOOKS)
-    assert "SET_METADATA  users:ana: name, tier" in done.stdout
+    assert "SET_METADATA  users:ana: name=Ana B, tier=gold" in done.stdout
     both = opened("ledger", "set-metadata", "2", "a=b=c", "--delete", "shop", *BOOKS, "-o", "json")
     assert [row["type"] for row in tree_of(both)["data"]] == ["SET_METADATA", "DELETE_METADATA"]
     found = tree_of(opened("ledger", "transaction", "2", *BOOKS, "-o", "json"))
