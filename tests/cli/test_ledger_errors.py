@@ -345,3 +345,17 @@ def test_what_memory_forgets_is_told(call: Call) -> None:
     done = call("ledger", "post", "world", "bob", "X 1", "--storage", "memory:")
     assert done.exit_code == 0
     assert "note: memory: keeps nothing when this command ends" in done.stderr
+
+
+def test_the_driver_says_nothing_beside_the_command() -> None:
+    pytest.importorskip("psycopg")
+    program = """
+import contextlib, logging
+from numscript.cli import books
+with contextlib.suppress(Exception):
+    books.open_url("postgresql://127.0.0.1:1/books?connect_timeout=2")
+logging.getLogger("psycopg.pool").warning("discarding closed connection")
+"""
+    words = [sys.executable, "-c", program]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
