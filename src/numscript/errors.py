@@ -1408,7 +1408,7 @@ class NoPostings(Kind):
     code = "NUM508"
     title = "no postings"
     text = "there are no postings, and a transaction needs one"
-    hint_text = "to write metadata alone, use `set_metadata`"
+    hint_text = "to write metadata alone, use `set_metadata`, or `numscript ledger set-metadata`"
 
 
 class InvalidRequest(Kind):

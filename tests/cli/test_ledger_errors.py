@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -191,6 +194,7 @@ def test_a_script_that_does_not_compile_creates_nothing(call: Call, folder: Path
     assert not (folder / "books.db").exists()
 
 
+ZONELESS = "`2026-01-31` has no time zone; add one, such as 2026-01-31T00:00:00Z"
 USAGE = [
     (("run", "sale.num", "--ledger", "main"), "--ledger is for books: say where they are with"),
     (("run", "sale.num", "--reference", "r"), "--reference is for books"),
@@ -208,13 +212,18 @@ USAGE = [
     (("run", "sale.num", "--tx-meta", "a", *BOOKS), "`a` has no key and value; write it as"),
     (("run", "sale.num", "--tx-meta", "a=b", "--tx-meta", "a=c", *BOOKS), "`a` is given twice"),
     (("run", "sale.num", *PRICE, "--timestamp", "now", *BOOKS), "NUM509: the timestamp cannot be"),
-    (("run", "sale.num", *PRICE, "--timestamp", "2026-01-31", *BOOKS), "has no time zone"),
+    (("run", "sale.num", *PRICE, "--timestamp", "2026-01-31", *BOOKS), ZONELESS),
     (("run", "sale.num", *PRICE, "--reference", "", *BOOKS), "the reference cannot be taken"),
     (("run", "-", "--vars", "-", *BOOKS), "standard input (`-`) can be read only once"),
     (("ledger", "lst"), "there is no command `lst`"),
     (("ledger", "accuonts"), "is `accounts` meant?"),
     (("ledger", "post", *BOOKS), "a posting is SOURCE DESTINATION AMOUNT"),
     (("ledger", "post", "a", "b", "USD/2", *BOOKS), "`USD/2` is no amount of an asset such as"),
+    (("ledger", "post", "a", "b", "10 EUR/2", *BOOKS), 'comes second; write "EUR/2 10"'),
+    (("ledger", "post", "--postings", "-", *BOOKS), "a JSON list of postings"),
+    (("ledger", "import", *BOOKS), "<stdin>: there is nothing to import"),
+    (("ledger", "import", "/dev/null", *BOOKS), "/dev/null: there is nothing to import"),
+    (("ledger", "import", "log.gz", *BOOKS), "gunzip -c log.gz | numscript ledger import"),
     (("ledger", "post", "a", "b", "USD/2 1.5", *BOOKS), "`1.5` is not a whole number"),
     (("ledger", "post", "a", "b", "USD/2 -1", *BOOKS), "-1 is negative"),
     (("ledger", "post", "a", "b", "usd 1", *BOOKS), "the asset cannot be taken"),
@@ -251,6 +260,7 @@ def test_wrong_usage_gives_two(
 ) -> None:
     inputs = {"balances": [{"account": "a", "asset": "X", "amount": 1}]}
     (folder / "i.json").write_text(json.dumps(inputs), "utf-8")
+    (folder / "log.gz").write_bytes(gzip.compress(b"{}"))
     done = opened(*command)
     assert (done.exit_code, done.stdout) == (2, ""), done.output
     assert reason in " ".join(done.stderr.split())
@@ -270,3 +280,82 @@ def test_the_variable_is_named_where_it_is_in_the_way(
         "run", "sale.num", *PRICE, "--balances", "balances.json", "--storage", "", "-o", "json"
     )
     assert simulated.exit_code == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is full")
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (
+            ("post", "world", "bob", "USD/2 5"),
+            "warning: the transaction 2 is committed all the same",
+        ),
+        (("set-metadata", "alice", "tier=gold"), "warning: the metadata is changed all the same"),
+    ],
+)
+def test_what_is_done_is_told_where_the_output_cannot_be_written(
+    opened: Call, command: tuple[str, ...], said: str
+) -> None:
+    assert opened("ledger", "stats", *BOOKS).exit_code == 0
+    words = [sys.executable, "-m", "numscript", "ledger", *command, *BOOKS]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        said,
+        "error: the output cannot be written: no space left on device",
+    ]
+
+
+NOT_COMMITTED = [
+    ("post", "alice", "bob", "USD/2 5"),
+    ("run", "sale.num", *PRICE),
+    ("import", "wrong.ndjson"),
+    ("import", "empty.ndjson"),
+]
+
+
+@pytest.mark.parametrize("command", NOT_COMMITTED, ids=" ".join)
+def test_what_is_refused_leaves_no_new_file(
+    call: Call, sale: Path, folder: Path, command: tuple[str, ...]
+) -> None:
+    (folder / "wrong.ndjson").write_text("{}\n", "utf-8")
+    (folder / "empty.ndjson").write_text("\n", "utf-8")
+    before = sorted(folder.iterdir())
+    done = call("ledger", *command, *BOOKS)
+    assert done.exit_code in (1, 2), done.output
+    assert sorted(folder.iterdir()) == before
+    assert sale in before
+
+
+@pytest.mark.parametrize("command", NOT_COMMITTED[:2], ids=" ".join)
+def test_what_is_refused_leaves_no_new_ledger(opened: Call, command: tuple[str, ...]) -> None:
+    assert opened("ledger", *command, *BOOKS, "--ledger", "other").exit_code == 1
+    assert "other" not in opened("ledger", "list", *BOOKS).stdout
+
+
+@pytest.mark.parametrize("command", [("balances",), ("init",), ("post", "world", "b", "X 1")])
+def test_a_missing_folder_is_named(call: Call, command: tuple[str, ...]) -> None:
+    done = call("ledger", *command, "--storage", "sqlite:///nodir/books.db")
+    assert done.exit_code == 2
+    assert "there is no folder `nodir`" in done.stderr
+
+
+def test_what_memory_forgets_is_told(call: Call) -> None:
+    done = call("ledger", "post", "world", "bob", "X 1", "--storage", "memory:")
+    assert done.exit_code == 0
+    assert "note: memory: keeps nothing when this command ends" in done.stderr
+
+
+def test_the_driver_says_nothing_beside_the_command() -> None:
+    pytest.importorskip("psycopg")
+    program = """
+import contextlib, logging
+from numscript.cli import books
+with contextlib.suppress(Exception):
+    books.open_url("postgresql://127.0.0.1:1/books?connect_timeout=2")
+logging.getLogger("psycopg.pool").warning("discarding closed connection")
+"""
+    words = [sys.executable, "-c", program]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

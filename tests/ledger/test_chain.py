@@ -57,7 +57,7 @@ def test_the_published_vectors_are_what_a_ledger_writes() -> None:
     ledger.set_metadata("users:1", {"a": "☕"})
     ledger.revert(2)
     ledger.delete_metadata(1, "b")
-    assert list(ledger.export()) == LINES
+    assert list(ledger.export()) == [f"{line}\n" for line in LINES]
 
 
 def test_a_line_is_read_back_as_it_was() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -402,6 +403,13 @@ def test_a_bulk_stops_goes_on_or_is_undone(ledger: Ledger) -> None:
     assert ledger.verify() == []
 
 
+@pytest.mark.parametrize("junk", [1, None, {"action": "POST"}, "send"])
+def test_a_bulk_of_what_is_no_request_says_what_is_one(ledger: Ledger, junk: Any) -> None:
+    with pytest.raises(TypeError, match="give a Run, Post, Revert, SetMetadata or DeleteMetadata"):
+        ledger.bulk([Post([world()]), junk])
+    assert ledger.stats().logs == 0
+
+
 def test_an_atomic_bulk_that_fails_late_leaves_nothing(ledger: Ledger) -> None:
     ledger.post([world()], reference="first")
     bulk: list[Request] = [
@@ -498,6 +506,37 @@ def test_a_bad_line_is_named_by_its_place_in_the_file(
     kind = refused(errors.InvalidLogLine, lambda: copy.import_(["", first, "\n", line, *rest]))
     assert kind.message == said
     assert copy.import_(["\n", first, "", *rest]) == 1 + len(rest)
+
+
+def test_an_export_written_to_a_file_is_imported_from_it(
+    ledger: Ledger, name: str, storage: Storage, tmp_path: Path
+) -> None:
+    fill(ledger)
+    path = tmp_path / "books.ndjson"
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(ledger.export())
+    copy = Ledger(storage, f"{name}-copy")
+    with path.open(encoding="utf-8") as file:
+        assert copy.import_(file) == ledger.stats().logs
+    assert list(copy.export()) == list(ledger.export())
+
+
+def test_an_import_of_what_are_no_lines_of_text_says_what_is_wanted(ledger: Ledger) -> None:
+    given: list[tuple[Any, str]] = [
+        ("{}\n", "splitlines"),
+        (b"{}\n", "splitlines"),
+        ([b"{}\n"], "line 1 is bytes, no text: open the file as text"),
+    ]
+    for lines, said in given:
+        with pytest.raises(TypeError, match=said):
+            ledger.import_(lines)
+
+
+def test_a_ledger_of_no_storage_says_what_is_wanted() -> None:
+    wrong: Any
+    for wrong in ("sqlite:///books.db", Path("books.db")):
+        with pytest.raises(TypeError, match="open_storage"):
+            Ledger(wrong, "main")
 
 
 def test_long_work_tells_how_far_it_is(storage: Storage, ledger: Ledger, name: str) -> None:

@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
-from typing import LiteralString
+from typing import Any, LiteralString
 from uuid import uuid4
 
 import pytest
 
 from numscript import errors
 from numscript.diagnostics import Kind, StorageError
-from numscript.ledger import Ledger, Posting
-from numscript.storage import Volume, hide_password, open_storage, tables
+from numscript.ledger import Ledger, Post, Posting
+from numscript.storage import hide_password, open_storage, tables
 from numscript.storage.memory import MemoryStorage
 from tests.storage.backends import START
 
@@ -40,7 +40,7 @@ def refused(kind: type[Kind], act: Callable[[], object]) -> Kind:
         ("sqlite:///", errors.CannotOpen, "sqlite:///path"),
         ("sqlite:///x.db?mode=rw", errors.CannotOpen, "options"),
         ("sqlite:///x.db?timeout=soon", errors.CannotOpen, "seconds"),
-        ("sqlite:////no/such/folder/books.db", errors.CannotOpen, "unable to open"),
+        ("sqlite:////no/such/folder/books.db", errors.CannotOpen, "no folder `/no/such/folder`"),
         ("sqlite:////tmp", errors.CannotOpen, "unable to open"),
         ("postgresql://127.0.0.1:1/books?connect_timeout=2", errors.CannotOpen, "refused"),
         ("postgresql://u:secret@127.0.0.1:1/books", errors.CannotOpen, r"u:\*\*\*@"),
@@ -290,10 +290,6 @@ def test_other_packages_bring_storages(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "mine" in str(kind.fields["known"])
 
 
-def held(input_: int, output: int) -> dict[tuple[str, str], Volume]:
-    return {("USD/2", ""): Volume(input_, output)}
-
-
 def test_damage_is_found_and_named(tmp_path: Path) -> None:
     path = tmp_path / "books.db"
 
@@ -325,7 +321,10 @@ def test_damage_is_found_and_named(tmp_path: Path) -> None:
     assert problems(
         "UPDATE numscript_volumes SET input = '900', balance = '100003870' WHERE account = 'a'"
     ) == [
-        f"account a: its volumes is {held(900, 30)}, by the log {held(100, 30)}",
+        (
+            "account a: its volumes is USD/2: input 900, output 30, "
+            "by the log USD/2: input 100, output 30"
+        ),
         "volume a USD/2: its input is 900, by the log 100",
         "asset USD/2: the balances add up to 800, not 0",
     ]
@@ -334,13 +333,82 @@ def test_damage_is_found_and_named(tmp_path: Path) -> None:
         "history of transaction 2: it is missing",
     ]
     assert problems("UPDATE numscript_transactions SET metadata = '{}' WHERE id = 1") == [
-        "transaction 1: its metadata is {}, by the log {'k': 'v'}"
+        "transaction 1: its metadata is nothing, by the log k: v"
     ]
     assert problems("DELETE FROM numscript_moves WHERE account = 'b'") == [
-        f"history of account b: its volumes is {{}}, by the log {held(30, 0)}",
+        "history of account b: its volumes is nothing, by the log USD/2: input 30, output 0",
         "history of volume b USD/2: it is missing",
     ]
     assert problems("UPDATE numscript_transaction_metadata SET value = 'w'") == [
-        "history of transaction 1: its metadata is {'k': 'w'}, by the log {'k': 'v'}"
+        "history of transaction 1: its metadata is k: w, by the log k: v"
     ]
     assert problems("UPDATE numscript_ledgers SET last_transaction = 7")[0].startswith("head: ")
+
+
+def test_what_is_opened_for_reading_refuses_writes_in_memory_too() -> None:
+    storage = open_storage("memory:", read_only=True)
+    assert storage.ledgers() == []
+    refused(errors.WriteRefused, lambda: Ledger(storage, "main"))
+
+
+def test_a_storage_is_closed_at_the_end_of_a_with_block(tmp_path: Path) -> None:
+    for url in ("memory:", f"sqlite:///{tmp_path / 'books.db'}"):
+        with open_storage(url) as storage:
+            ledger = Ledger(storage, "main")
+            ledger.post(SALE)
+        refused(errors.StorageUnavailable, ledger.stats)
+
+
+def test_reading_leaves_nothing_beside_the_file(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'books.db'}"
+    with open_storage(url) as storage:
+        Ledger(storage, "main").post(SALE)
+    with open_storage(url, read_only=True) as storage:
+        ledger = Ledger(storage, "main", create=False)
+        assert ledger.balances("a") == {"USD/2": 1}
+        refused(errors.WriteRefused, lambda: ledger.post(SALE))
+    assert [path.name for path in tmp_path.iterdir()] == ["books.db"]
+
+
+def test_books_on_a_medium_that_nobody_can_write_to_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path / 'books.db'}"
+    with open_storage(url) as storage:
+        Ledger(storage, "main").post(SALE)
+    (tmp_path / "books.db").chmod(0o444)
+    tmp_path.chmod(0o555)
+    # For the user root no folder is read-only.
+    monkeypatch.setattr("numscript.storage.sqlite._is_writable", lambda _path: False)
+    try:
+        with open_storage(url, read_only=True) as storage:
+            ledger = Ledger(storage, "main", create=False)
+            assert ledger.balances("a") == {"USD/2": 1}
+            assert ledger.verify() == []
+            assert [path.name for path in tmp_path.iterdir()] == ["books.db"]
+    finally:
+        tmp_path.chmod(0o755)
+
+
+def test_a_path_is_no_url_and_the_error_writes_one() -> None:
+    wrong: Any = Path("books.db")
+    with pytest.raises(TypeError, match=r"for a file write sqlite:///books\.db"):
+        open_storage(wrong)
+
+
+def test_a_damaged_file_is_not_told_to_try_again(tmp_path: Path) -> None:
+    path = tmp_path / "books.db"
+    with open_storage(f"sqlite:///{path}") as storage:
+        ledger = Ledger(storage, "main")
+        ledger.bulk([Post(SALE) for _ in range(200)])
+    data = bytearray(path.read_bytes())
+
+    def read() -> object:
+        with open_storage(f"sqlite:///{path}", read_only=True) as storage:
+            return Ledger(storage, "main", create=False).verify()
+
+    for start in (4096, len(data) // 2):
+        path.write_bytes(data[:start] + b"\xff" * (len(data) - start))
+        with pytest.raises(StorageError, match="malformed; restore the file") as raised:
+            read()
+        assert "try again" not in raised.value.kind.hint

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from functools import wraps
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias
 
 import click
 
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 VARIABLE = "NUMSCRIPT_STORAGE"
 MAIN = "main"
 SQLITE = "sqlite:///"
+MEMORY = "memory:"
+
+Trial: TypeAlias = "Callable[[Ledger], object]"
+"""What a command will do to the books."""
 
 
 class Access(Enum):
@@ -177,21 +182,31 @@ def read_pairs(pairs: tuple[str, ...] | list[str], hint: str) -> dict[str, str]:
 
 
 @contextmanager
-def open_books(url: str | None, name: str, access: Access, output: str) -> Iterator[Ledger]:
-    """The ledger of a name in the storage of a URL. What goes wrong with it ends the command."""
+def open_books(
+    url: str | None, name: str, access: Access, output: str, trial: Trial | None = None
+) -> Iterator[Ledger]:
+    """The ledger of a name in the storage of a URL. What goes wrong with it ends the command.
+
+    trial: tried on empty books before a file or a ledger is created, so that what is refused there
+    leaves none behind.
+    """
     check_name(name)
-    with open_storage_of(url, output, access) as storage:
-        yield _open_ledger(storage, name, access, output)
+    with open_storage_of(url, output, access, trial) as storage:
+        if access is Access.CREATE and output == "pretty" and storage.url.startswith(MEMORY):
+            console.note(f"{MEMORY} keeps nothing when this command ends")
+        yield _open_ledger(storage, name, access, output, trial)
 
 
 @contextmanager
 def open_storage_of(
-    url: str | None, output: str, access: Access = Access.READ
+    url: str | None, output: str, access: Access = Access.READ, trial: Trial | None = None
 ) -> Iterator[Storage]:
     """The storage of a URL. What goes wrong with it ends the command."""
     from numscript.diagnostics import NumscriptError
 
     try:
+        if trial is not None and access is Access.CREATE and _missing_file(check_url(url)):
+            trial(_empty_books())
         storage = _open_storage(url, access)
         try:
             yield storage
@@ -199,6 +214,47 @@ def open_storage_of(
             storage.close()
     except NumscriptError as error:
         console.fail(error, output)
+
+
+@contextmanager
+def new_file(url: str | None) -> Iterator[str]:
+    """The URL to write to: of a file that is put in place when all went well, if there is none."""
+    url = check_url(url)
+    missing = _missing_file(url)
+    if missing is None or not Path(missing).parent.is_dir():
+        yield url
+        return
+    from urllib.parse import quote
+
+    draft = Path(f"{missing}.{os.getpid()}.part")
+    _, mark, options = url.partition("?")
+    try:
+        yield f"{SQLITE}{quote(str(draft))}{mark}{options}"
+        if os.path.lexists(missing):
+            raise console.BadInput(f"{missing}: another process has created it meanwhile")
+        draft.replace(missing)
+    finally:
+        for ending in ("", "-wal", "-shm"):
+            Path(f"{draft}{ending}").unlink(missing_ok=True)
+
+
+def open_url(url: str, *, read_only: bool = False) -> Storage:
+    """The storage of a URL; its driver says nothing beside what the command says."""
+    from numscript.storage import open_storage
+
+    if url.startswith("postgres"):
+        import logging
+
+        logging.getLogger("psycopg").addHandler(logging.NullHandler())
+    return open_storage(url, read_only=read_only)
+
+
+def _empty_books() -> Ledger:
+    """A ledger that is in no storage."""
+    from numscript.ledger import Ledger
+    from numscript.storage import open_storage
+
+    return Ledger(open_storage(MEMORY), MAIN)
 
 
 def check_name(name: str) -> None:
@@ -246,34 +302,38 @@ def _open_storage(url: str | None, access: Access) -> Storage:
     """The storage of a URL, as far as a command that does no more may open it."""
     from numscript import errors
     from numscript.diagnostics import StorageError
-    from numscript.storage import open_storage, tables
+    from numscript.storage import tables
 
     url = check_url(url)
     missing = None if access is Access.CREATE else _missing_file(url)
     if missing is not None:
+        folder = Path(missing).parent
+        if not folder.is_dir():
+            raise console.BadInput(f"{missing}: there is no folder `{folder}`")
         if access is Access.TRY:
-            return open_storage("memory:")
+            return open_url(MEMORY)
         raise console.BadInput(
             f"{missing}: there is no such file; `numscript ledger init --storage {url}` creates it"
         )
     if access in (Access.CREATE, Access.CHANGE):
-        return open_storage(url)
+        return open_url(url)
     try:
         # What holds no books, or those of another version, is left as it is.
-        return open_storage(url, read_only=True)
+        return open_url(url, read_only=True)
     except StorageError as error:
         match error.kind:
             case errors.NoBooks(found=tables.NO_BOOKS) if access is Access.TRY:
-                return open_storage("memory:")
+                return open_url(MEMORY)
         raise
 
 
-def _open_ledger(storage: Storage, name: str, access: Access, output: str) -> Ledger:
+def _open_ledger(
+    storage: Storage, name: str, access: Access, output: str, trial: Trial | None
+) -> Ledger:
     """The ledger of a name; where it is created by the way, a note says so."""
     from numscript import errors
     from numscript.diagnostics import LedgerError
     from numscript.ledger import Ledger
-    from numscript.storage import open_storage
 
     try:
         return Ledger(storage, name, create=False)
@@ -284,7 +344,9 @@ def _open_ledger(storage: Storage, name: str, access: Access, output: str) -> Le
     if access is Access.TRY:
         if output == "pretty":
             console.note(f"there is no ledger `{name}` yet: this is tried on empty books")
-        return Ledger(open_storage("memory:"), name)
+        return _empty_books()
+    if trial is not None:
+        trial(_empty_books())
     ledger = Ledger(storage, name)
     if output == "pretty":
         console.note(f"the ledger `{name}` is new")
@@ -294,8 +356,17 @@ def _open_ledger(storage: Storage, name: str, access: Access, output: str) -> Le
 # --- what came of it --------------------------------------------------------------------------
 
 
-def show_transaction(transaction: Transaction, output: str, *, dry_run: bool = False) -> None:
+def show_committed(transaction: Transaction, output: str, *, dry_run: bool = False) -> None:
     """Print what was committed, or what would be."""
+    if dry_run:
+        show_transaction(transaction, output, dry_run=True)
+        return
+    with console.told_anyhow(f"the transaction {transaction.id} is committed all the same"):
+        show_transaction(transaction, output)
+
+
+def show_transaction(transaction: Transaction, output: str, *, dry_run: bool = False) -> None:
+    """Print a transaction."""
     from numscript.cli import records
 
     if output == "json":
@@ -315,10 +386,11 @@ def show_changes(lines: Sequence[Log], output: str) -> None:
     """Print the lines of the log that changes of metadata became."""
     from numscript.cli import records
 
-    if output == "json":
-        console.show_json({"data": [records.log_dict(line) for line in lines]})
-        return
-    console.show(records.logs(lines, color=console.use_color()))
+    with console.told_anyhow("the metadata is changed all the same"):
+        if output == "json":
+            console.show_json({"data": [records.log_dict(line) for line in lines]})
+            return
+        console.show(records.logs(lines, color=console.use_color()))
     if any(line.replayed for line in lines):
         _note_replay()
 

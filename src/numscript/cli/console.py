@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -57,6 +58,17 @@ def note(text: str, *, word: str = "note") -> None:
     color = use_color(err=True)
     tone = "yellow" if word == "warning" else "dim"
     show(f"{style(f'{word}:', tone, color=color)} {visible(text)}", err=True)
+
+
+@contextmanager
+def told_anyhow(text: str) -> Iterator[None]:
+    """Say on the error output what was done, where the output about it cannot be written."""
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno != errno.EPIPE:
+            note(text, word="warning")
+        raise
 
 
 UNUSABLE = ("NUM509", "NUM512", "NUM513", "NUM514", "NUM6")

@@ -23,6 +23,8 @@ from numscript.storage.protocol import (
 
 POSTINGS_SHOWN = 10
 """How many postings of a transaction a list shows."""
+SHOWN = 40
+"""How many characters of metadata the list of the log's lines shows."""
 
 
 def instant(when: datetime) -> str:
@@ -180,8 +182,15 @@ def _about(line: Log) -> str:
         reverted = data.get("revertedTransactionID")
         return f"transaction {number}" + (f" reverts {reverted}" if reverted else "")
     kind = "transaction " if data["targetType"] == "TRANSACTION" else ""
-    keys = [data["key"]] if "key" in data else sorted(data["metadata"])
-    return f"{kind}{data['targetId']}: {', '.join(keys)}"
+    if "key" in data:
+        return f"{kind}{data['targetId']}: {data['key']}"
+    pairs = [f"{key}={_short(value)}" for key, value in sorted(data["metadata"].items())]
+    return f"{kind}{data['targetId']}: {', '.join(pairs)}"
+
+
+def _short(text: str) -> str:
+    """A value of metadata in a cell of a table."""
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 # --- for machines -----------------------------------------------------------------------------

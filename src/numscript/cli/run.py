@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numscript.cli.console import Command
     from numscript.embedding import Program
     from numscript.inputs import Inputs
+    from numscript.ledger import Ledger, Transaction
     from numscript.script import Script
 
 JSON_FILE = click.Path(allow_dash=True)
@@ -212,9 +213,13 @@ def commit_script(
         prepare(Run(program, inputs.variables, **labels.request))
     except NumscriptError as error:
         console.fail(error, output)
-    with books.open_books(storage, ledger, labels.access, output) as opened:
-        done = opened.run(program, inputs.variables, **labels.request, dry_run=labels.dry_run)
-    books.show_transaction(done, output, dry_run=labels.dry_run)
+
+    def act(on: Ledger) -> Transaction:
+        return on.run(program, inputs.variables, **labels.request, dry_run=labels.dry_run)
+
+    with books.open_books(storage, ledger, labels.access, output, act) as opened:
+        done = act(opened)
+    books.show_committed(done, output, dry_run=labels.dry_run)
 
 
 def _compile(

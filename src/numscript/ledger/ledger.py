@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from os import PathLike
 from typing import Any, NamedTuple, TypeAlias, cast
 from weakref import WeakValueDictionary
 
@@ -122,6 +123,8 @@ class Ledger:
         chance: Callable[[], float] = random.random,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        if isinstance(storage, (str, PathLike)):
+            raise TypeError(f"{storage!r} is no storage: write Ledger(open_storage(url), {name!r})")
         if name in RESERVED:
             raise invalid("ledger name", f"`{name}` is reserved")
         if not is_ledger_name(str(name)):
@@ -260,7 +263,8 @@ class Ledger:
 
         The results are in the order of the requests. The first failure ends it, and those before it
         stay; `continue_on_failure` goes on; `atomic` undoes all. A failure is a result, and is not
-        raised. Raises LedgerError if atomic and continue_on_failure are both set, StorageError.
+        raised. Raises LedgerError if atomic and continue_on_failure are both set, StorageError,
+        TypeError for an element that is no request.
         """
         if atomic and continue_on_failure:
             raise invalid("bulk", "it is either atomic or goes on after failures")
@@ -484,7 +488,10 @@ class Ledger:
     # --- the log ---
 
     def export(self) -> Iterator[str]:
-        """The log, a line of JSON for each change, without line ends. Raises StorageError."""
+        """The log, a line of JSON for each change, each ended by a line feed.
+
+        So `file.writelines(ledger.export())` writes what `import_` reads. Raises StorageError.
+        """
         after = 0
         while True:
             with self.storage.read(self.name) as session:
@@ -492,15 +499,16 @@ class Ledger:
             if not logs:
                 return
             for log in logs:
-                yield write_log(log)
+                yield f"{write_log(log)}\n"
             after = logs[-1].id
 
     def import_(self, lines: Iterable[str], *, progress: Progress | None = None) -> int:
         """Import an exported log into this ledger, which must be empty; all of it or nothing.
 
-        Every id, hash and balance comes out as it was. Gives the number of lines. progress: told
-        now and then how many more are done. Raises LedgerError (LedgerNotEmpty, InvalidLogLine,
-        BrokenChain), StorageError.
+        lines: text, such as a file opened as UTF-8 gives it. Every id, hash and balance comes out
+        as it was. Gives the number of lines. progress: told now and then how many more are done.
+        Raises LedgerError (LedgerNotEmpty, InvalidLogLine, BrokenChain), StorageError, TypeError
+        for what are no lines of text.
         """
         return import_lines(self.storage, self.name, lines, progress)
 

@@ -170,6 +170,8 @@ def import_lines(
 
 def _import(storage: Storage, name: str, lines: Iterable[str], progress: Progress | None) -> int:
     count = 0
+    if isinstance(lines, (str, bytes)):
+        raise TypeError("a log is given as lines: an open file, or text.splitlines(keepends=True)")
     parsed = _parsed(lines)
     with storage.write(name) as session:
         if session.head.log:
@@ -195,6 +197,11 @@ def _import(storage: Storage, name: str, lines: Iterable[str], progress: Progres
 def _parsed(lines: Iterable[str]) -> Iterator[Line]:
     """The lines of an exported log. Raises LedgerError (InvalidLogLine)."""
     for number, line in enumerate(lines, start=1):
+        if not isinstance(line, str):
+            raise TypeError(
+                f"line {number} is {type(line).__name__}, no text: open the file as text, "
+                'open(path, encoding="utf-8")'
+            )
         if not line.strip():
             continue
         try:

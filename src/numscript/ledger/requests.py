@@ -92,7 +92,15 @@ Request: TypeAlias = Run | Post | Revert | SetMetadata | DeleteMetadata
 
 
 def prepare(request: Request) -> Request:
-    """The request in its one form. Raises LedgerError, ParseError, CheckError."""
+    """The request in its one form.
+
+    Raises LedgerError, ParseError, CheckError; TypeError for what is no request.
+    """
+    if not isinstance(request, Request):
+        raise TypeError(
+            f"{request!r} is no request: give a Run, Post, Revert, SetMetadata or DeleteMetadata "
+            "of `numscript.ledger`"
+        )
     if request.idempotency_key is not None:
         check_key("idempotency key", request.idempotency_key)
     match request:
@@ -132,8 +140,6 @@ def prepare(request: Request) -> Request:
             check_target(request.target)
             check_key("metadata key", request.key)
             return request
-        case _:
-            raise invalid("request", f"{request!r} is none")
 
 
 def _labels(request: Run | Post) -> tuple[dict[str, str], dict[str, dict[str, str]]]:

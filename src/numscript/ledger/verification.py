@@ -29,6 +29,7 @@ from numscript.storage.protocol import (
     Volume,
     VolumeRow,
     Wanted,
+    write_instant,
 )
 
 PAGE = 10 * BATCH
@@ -132,7 +133,7 @@ def verify(session: Session, name: str, progress: Progress | None = None) -> lis
 def _compare(session: Session, shadow: Shadow) -> Iterator[Problem]:
     """What differs between a session and its log, which was replayed to its end."""
     if session.head != shadow.head:
-        yield Problem("head", f"{session.head} is stored, {shadow.head} is right")
+        yield Problem("head", f"{_told(session.head)} is stored, {_told(shadow.head)} is right")
     yield from _compare_transactions(session, shadow)
     accounts = {(name,): row for name, row in shadow.whole_accounts().items()}
     volumes = {row[:3]: row for row in shadow.volumes()}
@@ -202,11 +203,32 @@ def _differences(
             continue
         for field, has, should in zip(row._fields, row, right[key], strict=True):
             if has != should:
-                yield Problem(about, f"its {field} is {has}, by the log {should}")
+                yield Problem(about, f"its {field} is {_told(has)}, by the log {_told(should)}")
     for key in right:
         if key not in seen:
             about = f"{title} {' '.join(str(part) for part in key)}".rstrip()
             yield Problem(about, "it is missing")
+
+
+def _told(value: object) -> str:
+    """A value of a record in a sentence: `USD/2: input 8, output 5`."""
+    match value:
+        case None:
+            return "nothing"
+        case datetime():
+            return write_instant(value)
+        case Mapping():
+            rows = ((_told(key), _told(part)) for key, part in value.items())
+            return "; ".join(f"{key}: {text}" for key, text in rows) or "nothing"
+        case tuple() if hasattr(value, "_asdict"):
+            fields = value._asdict().items()
+            return ", ".join(f"{name} {_told(part)}" for name, part in fields if part != "")
+        case tuple() if any(isinstance(part, tuple) for part in value):
+            return "; ".join(map(_told, value))
+        case tuple():
+            return " ".join(str(part) for part in value if part != "")
+        case _:
+            return str(value)
 
 
 def _all(session: Session, query: Query, size: int) -> Iterator[Any]:

@@ -186,10 +186,10 @@ def pieces(lines: Iterator[str], size: int = 1 << 16) -> Iterator[bytes]:
         kept.append(line)
         length += len(line)
         if length >= size:
-            yield ("\n".join(kept) + "\n").encode()
+            yield "".join(kept).encode()
             kept, length = [], 0
     if kept:
-        yield ("\n".join(kept) + "\n").encode()
+        yield "".join(kept).encode()
 
 
 __all__ = ["JSON", "Call", "Problem", "Reply", "decode", "encode", "pieces", "replayed"]

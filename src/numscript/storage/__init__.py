@@ -55,12 +55,14 @@ def open_storage(url: str, *, read_only: bool = False) -> Storage:
     `numscript.storage`. read_only: books that are there are read, and neither made, upgraded nor
     written. Raises StorageError: CannotOpen, UnknownScheme, NewerSchema, MissingDriver.
     """
+    if not isinstance(url, str):
+        raise TypeError(f"{url!r} is no URL of a storage; for a file write sqlite:///{url}")
     scheme = url.partition(":")[0]
     match scheme:
         case "memory":
             from numscript.storage.memory import MemoryStorage
 
-            return MemoryStorage(url)
+            return MemoryStorage(url, read_only=read_only)
         case "sqlite":
             from numscript.storage.sqlite import SQLiteStorage
 

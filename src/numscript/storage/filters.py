@@ -306,7 +306,8 @@ def read_instant(part: str, value: object) -> datetime:
     if not isinstance(instant, datetime):
         raise invalid(part, f"{value!r} is no date")
     if instant.tzinfo is None:
-        raise invalid(part, f"`{instant}` has no time zone")
+        zoned = f"{instant.isoformat()}Z"
+        raise invalid(part, f"`{value}` has no time zone; add one, such as {zoned}")
     try:
         return instant.astimezone(UTC)
     except OverflowError:

@@ -21,6 +21,7 @@ from numscript.storage.protocol import (
     Account,
     AccountRow,
     Changes,
+    Closing,
     Found,
     Head,
     Holding,
@@ -55,13 +56,14 @@ class Tables:
         self.history: dict[str | int, list[MetadataChange]] = {}
 
 
-class MemoryStorage:
+class MemoryStorage(Closing):
     """Ledgers in this process. May be used by several threads at once."""
 
     distant = False
 
-    def __init__(self, url: str = "memory:") -> None:
+    def __init__(self, url: str = "memory:", *, read_only: bool = False) -> None:
         self.url = url
+        self.read_only = read_only
         self._ledgers: dict[str, Tables] = {}
         self._lock = Lock()
         self._closed = False
@@ -72,7 +74,7 @@ class MemoryStorage:
     def create_ledger(self, name: str, at: datetime) -> bool:
         """Create a ledger; whether it is new."""
         del at
-        self._check_open()
+        self._check_writable()
         with self._lock:
             if name in self._ledgers:
                 return False
@@ -90,6 +92,7 @@ class MemoryStorage:
     ) -> Iterator[Session]:
         """A session that holds the ledger."""
         del known
+        self._check_writable()
         tables = self._tables(ledger)
         with tables.lock:
             yield MemorySession(tables, wanted)
@@ -113,6 +116,11 @@ class MemoryStorage:
             raise unknown_ledger(ledger, list(self._ledgers))
         return tables
 
+    def _check_writable(self) -> None:
+        self._check_open()
+        if self.read_only:
+            raise StorageError.of(errors.WriteRefused(reason="it was opened for reading only"))
+
     def _check_open(self) -> None:
         if self._closed:
             raise StorageError.of(errors.StorageUnavailable(reason="it was closed"))
@@ -123,7 +131,11 @@ def unknown_ledger(name: str, known: Sequence[str]) -> LedgerError:
     from difflib import get_close_matches
 
     close = get_close_matches(name, known, n=1)
-    hint = f"did you mean `{close[0]}`?" if close else "create it first"
+    hint = (
+        f"did you mean `{close[0]}`?"
+        if close
+        else f"`numscript ledger init --ledger {name}` creates it"
+    )
     return LedgerError.of(errors.UnknownLedger(name=name, suggestion=hint))
 
 

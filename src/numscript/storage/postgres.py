@@ -32,6 +32,7 @@ from numscript.storage.pipeline import Connection, Pipeline, Step, is_readable, 
 from numscript.storage.protocol import (
     NOTHING,
     Changes,
+    Closing,
     Found,
     Head,
     HeadMoved,
@@ -67,7 +68,7 @@ HEAD = (
 )
 
 
-class PostgresStorage:
+class PostgresStorage(Closing):
     """Ledgers on a server. May be used by several threads and processes at once.
 
     The URL is what libpq takes: `postgresql://user:password@host:port/database?option=value`.
@@ -213,8 +214,14 @@ class PostgresStorage:
         """A free connection; given back clean, or not at all."""
         try:
             connection = self._connections.getconn()
-        except (PoolTimeout, PoolClosed) as problem:
-            raise StorageError.of(errors.StorageUnavailable(reason=str(problem))) from problem
+        except PoolTimeout as problem:
+            reason = (
+                f"within {CONNECT_TIMEOUT} seconds the server took no new connection, and none of "
+                f"the {MAX_CONNECTIONS} of this process became free"
+            )
+            raise StorageError.of(errors.StorageUnavailable(reason=reason)) from problem
+        except PoolClosed as problem:
+            raise StorageError.of(errors.StorageUnavailable(reason="it was closed")) from problem
         try:
             yield connection
         finally:

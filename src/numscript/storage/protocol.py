@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 from numscript.runtime.result import Posting
 from numscript.runtime.store import BalanceKey, MetadataQuery
@@ -277,8 +277,22 @@ class Session(Protocol):
         ...
 
 
+class Closing:
+    """What is closed at the end of a `with` block."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_problem: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        raise NotImplementedError
+
+
 class Storage(Protocol):
-    """What ledgers persist in."""
+    """What ledgers persist in; `with open_storage(url) as storage:` closes it at the end."""
 
     url: str
     distant: bool
@@ -311,6 +325,10 @@ class Storage(Protocol):
     def close(self) -> None:
         """Let go of files and connections."""
         ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_problem: object) -> None: ...
 
 
 class TryAgain(Exception):  # noqa: N818 - no error: the ledger does the same again

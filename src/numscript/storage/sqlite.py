@@ -7,6 +7,7 @@ floor) is written so that it sorts as text in the order of the numbers (`sortabl
 from __future__ import annotations
 
 import json
+import os
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ from numscript.storage.memory import unknown_ledger
 from numscript.storage.protocol import (
     NOTHING,
     Changes,
+    Closing,
     Found,
     Head,
     Holding,
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
 BUSY_TIMEOUT = 30.0
 """In seconds: how long to wait for other processes that write."""
+RESTORE = "restore the file from a copy, or import what was exported last"
 COMPLEMENT = str.maketrans("0123456789", "9876543210")
 
 
@@ -60,7 +63,7 @@ def read_sortable(text: str) -> int:
     return int(digits) if text[0] == "1" else -int(digits.translate(COMPLEMENT))
 
 
-class SQLiteStorage:
+class SQLiteStorage(Closing):
     """Ledgers in one file. May be used by several threads and processes at once.
 
     The URL is `sqlite:///books.db`, or `sqlite:////absolute/books.db`; `?timeout=5` is how many
@@ -92,7 +95,11 @@ class SQLiteStorage:
                 self._writer.close()
                 raise
         except sqlite3.Error as problem:
-            raise self._cannot_open(str(problem)) from problem
+            folder = Path(self.path).parent
+            reason = str(problem) if folder.is_dir() else f"there is no folder `{folder}`"
+            if _is_damage(problem):
+                reason = f"{problem}; {RESTORE}"
+            raise self._cannot_open(reason) from problem
 
     def __repr__(self) -> str:
         return f"SQLiteStorage({self.url!r})"
@@ -114,15 +121,16 @@ class SQLiteStorage:
     def _connect(self) -> sqlite3.Connection:
         import sqlite3
 
-        mode = "ro" if self.read_only else "rwc"
         connection = sqlite3.connect(
-            f"file:{quote(str(Path(self.path)))}?mode={mode}",
+            f"file:{quote(str(Path(self.path)))}?{self._mode()}",
             uri=True,
             timeout=self.timeout,
             isolation_level=None,
             check_same_thread=False,
         )
         connection.execute("PRAGMA synchronous = FULL")
+        if self.read_only:
+            connection.execute("PRAGMA query_only = ON")
         connection.execute("PRAGMA case_sensitive_like = ON")
         connection.create_function("split_part", 3, _split_part, deterministic=True)
         connection.create_function("first_segments", 2, _first_segments, deterministic=True)
@@ -130,6 +138,19 @@ class SQLiteStorage:
         connection.create_aggregate("sum_amounts", 1, _SumAmounts)  # type: ignore[arg-type]  # typeshed wants ints
         connection.create_aggregate("sum_balance", 2, _SumBalance)  # type: ignore[arg-type]  # typeshed wants ints
         return connection
+
+    def _mode(self) -> str:
+        """How SQLite is to open the file.
+
+        Even who reads needs a file for the write-ahead log beside it, and only who may write can
+        take that away again. Where none can be made nobody writes either: the file stays as it is.
+        """
+        if not self.read_only:
+            return "mode=rwc"
+        folder = Path(self.path).parent
+        if not _is_writable(folder):
+            return "mode=ro" if Path(f"{self.path}-wal").exists() else "mode=ro&immutable=1"
+        return "mode=rw" if _is_writable(Path(self.path)) else "mode=ro"
 
     def _prepare(self) -> None:
         """Make or upgrade the tables."""
@@ -266,6 +287,8 @@ class SQLiteStorage:
                 raise StorageError.of(errors.StorageUnavailable(reason=text)) from problem
             raise StorageError.of(errors.WriteRefused(reason=text)) from problem
         except sqlite3.Error as problem:
+            if _is_damage(problem):
+                raise self._cannot_open(f"{problem}; {RESTORE}") from problem
             raise StorageError.of(errors.StorageUnavailable(reason=str(problem))) from problem
 
     def _check_open(self) -> None:
@@ -279,6 +302,16 @@ class SQLiteStorage:
             for connection in (self._writer, *self._readers):
                 connection.close()
             self._readers = []
+
+
+def _is_writable(path: Path) -> bool:
+    """Whether this process may write to a file, or make files in a folder."""
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _is_damage(problem: sqlite3.Error) -> bool:
+    """Whether the file is broken, so that trying again does not help."""
+    return "malformed" in str(problem)
 
 
 def _is_busy(problem: Exception) -> bool:

@@ -48,7 +48,7 @@ def export(
         written = 0
         with _target(file) as target, console.progress("exporting", count) as advance:
             for line in opened.export():
-                target.write(f"{line}\n".encode())
+                target.write(line.encode())
                 written += 1
                 advance(1)
     if file == files.STDIN:

@@ -7,6 +7,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,6 +15,9 @@ import click
 
 from numscript.cli import books, console, files
 from numscript.cli.books import Access
+
+GZIP = b"\x1f\x8b"
+"""How a file starts that gzip compressed."""
 
 
 @click.command(name="import", short_help="Read an exported log into an empty ledger.")
@@ -29,18 +33,23 @@ def import_(file: str, storage: str | None, ledger: str, output: str) -> None:
       numscript ledger import books.ndjson --storage sqlite:///copy.db
       numscript ledger export | numscript ledger import --storage postgresql://ana@localhost/books
     """
-    with (
-        _source(file) as (source, size),
-        books.open_books(storage, ledger, Access.CREATE, output) as opened,
-        console.progress("importing", size) as advance,
-    ):
-        count = opened.import_(_lines(source, files.shown_name(file), advance))
-    if output == "json":
-        console.show_json({"ledger": ledger, "logs": count})
-    else:
-        from numscript.render import counted
+    name = files.shown_name(file)
+    with _source(file) as (source, size):
+        lines = _begun(source, name)
+        with (
+            books.new_file(storage) as url,
+            books.open_books(url, ledger, Access.CREATE, output) as opened,
+            console.progress("importing", size) as advance,
+        ):
+            count = opened.import_(_lines(lines, name, advance))
+    from numscript.render import counted
 
-        console.show(f"{counted(count, 'line')} imported into the ledger `{ledger}`")
+    text = f"{counted(count, 'line')} imported into the ledger `{ledger}`"
+    with console.told_anyhow(text):
+        if output == "json":
+            console.show_json({"ledger": ledger, "logs": count})
+        else:
+            console.show(text)
 
 
 @contextmanager
@@ -65,9 +74,26 @@ def _source(file: str) -> Iterator[tuple[BinaryIO, int]]:
         yield source, about.st_size if stat.S_ISREG(about.st_mode) else 0
 
 
-def _lines(source: BinaryIO, name: str, advance: Callable[[int], None]) -> Iterator[str]:
+def _begun(source: BinaryIO, name: str) -> Iterator[bytes]:
+    """The lines, of which there must be one, before anything is created. Raises BadInput."""
+    first: list[bytes] = []
+    for line in source:
+        first.append(line)
+        if line.strip():
+            break
+    else:
+        raise console.BadInput(f"{name}: there is nothing to import")
+    if first[0].startswith(GZIP):
+        file = "" if name == files.shown_name(files.STDIN) else f" -c {name}"
+        raise console.BadInput(
+            f"{name}: it is compressed; write gunzip{file} | numscript ledger import"
+        )
+    return chain(first, source)
+
+
+def _lines(lines: Iterator[bytes], name: str, advance: Callable[[int], None]) -> Iterator[str]:
     """The lines as text. Raises BadInput."""
-    for number, line in enumerate(source, start=1):
+    for number, line in enumerate(lines, start=1):
         try:
             text = line.decode("utf-8")
         except UnicodeDecodeError:

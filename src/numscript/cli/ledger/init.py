@@ -22,18 +22,14 @@ def init(storage: str | None, ledger: str, output: str) -> None:
     from datetime import UTC, datetime
 
     from numscript.diagnostics import NumscriptError
-    from numscript.storage import open_storage
 
     books.check_name(ledger)
     url = books.check_url(storage)
     if url.startswith("memory:"):
         books.refuse("memory: keeps nothing when this command ends; name a file or a server")
     try:
-        opened = open_storage(url)
-        try:
+        with books.open_url(url) as opened:
             created = opened.create_ledger(ledger, datetime.now(UTC))
-        finally:
-            opened.close()
     except NumscriptError as error:
         console.fail(error, output)
     url = books.shown_url(url)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from numscript.cli import books, console, files
 from numscript.cli.books import Labels
+
+if TYPE_CHECKING:
+    from numscript.ledger import Ledger, Transaction
 
 
 @click.command(short_help="Commit plain postings.")
@@ -52,9 +55,13 @@ def post(
         prepare(Post(rows, **labels.request, force=force))
     except NumscriptError as error:
         console.fail(error, output)
-    with books.open_books(storage, ledger, labels.access, output) as opened:
-        done = opened.post(rows, **labels.request, force=force, dry_run=labels.dry_run)
-    books.show_transaction(done, output, dry_run=labels.dry_run)
+
+    def act(on: Ledger) -> Transaction:
+        return on.post(rows, **labels.request, force=force, dry_run=labels.dry_run)
+
+    with books.open_books(storage, ledger, labels.access, output, act) as opened:
+        done = act(opened)
+    books.show_committed(done, output, dry_run=labels.dry_run)
 
 
 def _rows(posting: tuple[str, ...], path: str | None) -> list[Any]:
@@ -62,6 +69,8 @@ def _rows(posting: tuple[str, ...], path: str | None) -> list[Any]:
     from numscript.inputs import InputError, read_json, shown
 
     def read(text: str) -> list[Any]:
+        if not text.strip():
+            raise InputError("it is empty; it should hold a JSON list of postings")
         tree = read_json(text)
         if not isinstance(tree, list):
             raise InputError(f"postings must be a JSON list of rows, not {shown(tree)}")
@@ -77,6 +86,10 @@ def _rows(posting: tuple[str, ...], path: str | None) -> list[Any]:
         )
     source, destination, monetary = posting
     asset, _, amount = monetary.strip().partition(" ")
+    if asset.isdecimal() and not amount.strip().isdecimal():
+        raise click.UsageError(
+            f'in `{monetary}` the asset comes second; write "{amount.strip() or "USD/2"} {asset}"'
+        )
     if not amount:
         raise click.UsageError(f'`{monetary}` is no amount of an asset such as "USD/2 100"')
     return [

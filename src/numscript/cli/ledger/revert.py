@@ -49,4 +49,4 @@ def revert(
             idempotency_key=idempotency_key,
             dry_run=dry_run,
         )
-    books.show_transaction(done, output, dry_run=dry_run)
+    books.show_committed(done, output, dry_run=dry_run)
