@@ -135,6 +135,7 @@ class Converter:
                     sort_text=f"{number:04}",
                     insert_text_format=types.InsertTextFormat.Snippet if shaped else None,
                     text_edit=types.TextEdit(places[row.span], text),
+                    additional_text_edits=[self.edit(edit) for edit in row.edits] or None,
                     data=row.kind.value,
                 )
             )
