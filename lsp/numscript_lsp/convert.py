@@ -149,10 +149,11 @@ class Converter:
     def signature(self, found: Signature) -> types.SignatureHelp:
         """The function that is being called."""
         rows = [types.ParameterInformation(place) for place in found.parameters]
+        argument = found.argument if found.argument < len(rows) else None
         information = types.SignatureInformation(
-            found.builtin.signature, found.builtin.doc, rows, found.argument
+            found.builtin.signature, found.builtin.doc, rows, argument
         )
-        return types.SignatureHelp([information], 0, found.argument)
+        return types.SignatureHelp([information], 0, argument)
 
 
 def place_of(position: types.Position) -> LineColumn:

@@ -145,7 +145,7 @@ class Project:
     def _read(self, uri: str, path: Path, *, keep: bool = True) -> Document | None:
         """A file as a document, read again only where it has changed; nothing if unreadable."""
         key = key_of(uri)
-        if not path.name.endswith((SCRIPT_ENDING, SPECS_ENDING)):
+        if not path.name.endswith((SCRIPT_ENDING, SCRIPT_ENDING + SPECS_ENDING)):
             return None  # a client far away is shown no other files
         try:
             about = path.stat()
@@ -176,7 +176,7 @@ class Project:
                     n for n in folders if not n.startswith(".") and n != "node_modules"
                 )
                 for name in sorted(names):
-                    if not name.endswith((SCRIPT_ENDING, SPECS_ENDING)):
+                    if not name.endswith((SCRIPT_ENDING, SCRIPT_ENDING + SPECS_ENDING)):
                         continue
                     uri = Path(place, name).absolute().as_uri()
                     if key_of(uri) in known:

@@ -96,7 +96,8 @@ def test_a_missing_variable_is_declared_with_the_type_it_needs(text: str, declar
         ("vars { asset $a }\n", "vars { asset $a account $x }\n"),
         ("vars { }\n", "vars {\n  account $x\n}\n"),
         ("vars {\n    asset $a // why\n}\n", "vars {\n    asset $a // why\n    account $x\n}\n"),
-        ("// head\n", "// head\nvars {\n  account $x\n}\n\n"),
+        ("// head\n\n", "// head\n\nvars {\n  account $x\n}\n\n"),
+        ("// why\n", "vars {\n  account $x\n}\n\n// why\n"),
         (
             '#![feature("experimental-oneof")]\n',
             '#![feature("experimental-oneof")]\n\nvars {\n  account $x\n}\n',
@@ -510,6 +511,14 @@ def test_a_call_is_extracted_without_a_flag() -> None:
     after = made["Extract to the variable `$balance`"]
     assert after.startswith("vars {\n  monetary $balance = balance(@a, USD/2)\n}\n\nsend $balance")
     assert numscript.check(after).diagnostics == ()
+
+
+def test_a_new_block_of_variables_goes_above_the_comments_of_the_first_statement() -> None:
+    comment = "// pays\n/* the fee */\n"
+    made = refactored("// about\n\n" + comment + send(sent="«balance(@a, USD/2)»"), EXTRACT)
+    after = made["Extract to the variable `$balance`"]
+    block = "vars {\n  monetary $balance = balance(@a, USD/2)\n}\n\n"
+    assert after.startswith(f"// about\n\n{block}{comment}send $balance")
 
 
 def test_a_name_that_is_taken_gets_a_number() -> None:

@@ -70,7 +70,7 @@ async function startClient(output: LogOutputChannel): Promise<void> {
   try {
     const args = workspace.getConfiguration(SECTION).get<string[]>('arguments', ['lsp']);
     const options: LanguageClientOptions = {
-      documentSelector: [{ language: 'numscript' }, { language: 'json', pattern: '**/*.specs.json' }],
+      documentSelector: [{ language: 'numscript' }, { language: 'json', pattern: '**/*.num.specs.json' }],
       outputChannel: output,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       middleware: {
