@@ -33,7 +33,7 @@ from numscript_lsp.handlers import (
     writing,
 )
 from numscript_lsp.lines import Encoding
-from numscript_lsp.project import Project, Settings, read_settings
+from numscript_lsp.project import Project, read_settings, setting_problems
 
 NAME = "numscript"
 ROWS = (
@@ -148,9 +148,9 @@ class Protocol(LanguageServerProtocol):
 class NumscriptServer(LanguageServer):
     """A server for one client.
 
-    project: its documents and settings; asks_for_settings: whether the client wants to be asked;
-    on_exit: what ends the connection where the process serves several clients; exit_code: what
-    the process of a single client ends with.
+    project: its documents and settings; options: the settings that it started with;
+    asks_for_settings: whether the client wants to be asked; on_exit: what ends the connection where
+    the process serves several clients; exit_code: what the process of a single client ends with.
     """
 
     def __init__(self) -> None:
@@ -162,11 +162,13 @@ class NumscriptServer(LanguageServer):
             converter_factory=default_converter,
         )
         self.project = Project()
+        self.options: object = None
         self.asks_for_settings = False
         self.on_exit: Callable[[], None] | None = None
         self.exit_code = 0
         self._waiting: dict[str, asyncio.Handle] = {}
         self._indexing: asyncio.Task[None] | None = None
+        self._warned: list[str] = []
         self._tokens: dict[str, tuple[str, list[int]]] = {}
 
     def converter(self, document: Document) -> Converter:
@@ -185,6 +187,7 @@ class NumscriptServer(LanguageServer):
             settings=read_settings(request.initialization_options),
             folders=[path for uri in folders if (path := path_of(uri)) is not None],
         )
+        self.options = request.initialization_options
         workspace = request.capabilities.workspace
         self.asks_for_settings = bool(workspace and workspace.configuration)
 
@@ -208,6 +211,20 @@ class NumscriptServer(LanguageServer):
         return bool(document and document.diagnostic)
 
     @property
+    def reads_markdown(self) -> bool:
+        """Whether the client shows Markdown where it hovers, and not only plain text."""
+        document = self.client_capabilities.text_document
+        formats = document.hover.content_format if document and document.hover else None
+        return not formats or types.MarkupKind.Markdown in formats
+
+    @property
+    def nests_symbols(self) -> bool:
+        """Whether the client takes an outline with one entry in the other."""
+        document = self.client_capabilities.text_document
+        symbols = document.document_symbol if document else None
+        return bool(symbols and symbols.hierarchical_document_symbol_support)
+
+    @property
     def knows_snippets(self) -> bool:
         """Whether the client knows texts with places to fill in."""
         document = self.client_capabilities.text_document
@@ -221,15 +238,26 @@ class NumscriptServer(LanguageServer):
 
         def take(answer: Any) -> None:
             if answer and answer[0] is not None:
-                self.use_settings(read_settings(answer[0]))
+                self.use_settings(answer[0])
 
         self.workspace_configuration(types.ConfigurationParams(items), take)
 
-    def use_settings(self, settings: Settings) -> None:
-        """Take settings; what is open is checked anew."""
+    def use_settings(self, tree: object) -> None:
+        """Take settings as the client sends them; what is open is checked anew."""
+        settings = read_settings(tree)
+        self.warn_of_settings(tree)
         if settings != self.project.settings:
             self.project.settings = settings
             self.publish_all()
+
+    def warn_of_settings(self, tree: object) -> None:
+        """Say what is wrong with settings, once."""
+        problems = setting_problems(tree)
+        for problem in problems:
+            if problem not in self._warned:
+                warning = types.MessageType.Warning
+                self.window_show_message(types.ShowMessageParams(warning, problem))
+        self._warned = problems
 
     def watch_files(self) -> None:
         """Ask for news of scripts and spec files on disk, if the client can give it."""

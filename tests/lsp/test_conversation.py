@@ -10,7 +10,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-INITIALIZE = ("initialize", {"processId": None, "rootUri": None, "capabilities": {}})
+INITIALIZE: tuple[str, dict[str, object]] = (
+    "initialize",
+    {"processId": None, "rootUri": None, "capabilities": {}},
+)
 DOCUMENT = {"textDocument": {"uri": "file:///a.num"}}
 
 
@@ -20,6 +23,7 @@ class Ended(NamedTuple):
     code: int
     stderr: str
     answers: dict[int, dict[str, Any]]
+    told: list[dict[str, Any]]
 
     def error(self, number: int) -> int:
         """The code of an error that was answered."""
@@ -44,15 +48,18 @@ def converse(*messages: tuple[str, object] | str) -> Ended:
     command = [sys.executable, "-m", "numscript", "lsp"]
     done = subprocess.run(command, input=sent, capture_output=True, timeout=60, check=False)
     answers = {}
+    told = []
     rest = done.stdout
     while rest:
         head, _, rest = rest.partition(b"\r\n\r\n")
         length = int(head.partition(b"Content-Length: ")[2].partition(b"\r")[0])
         tree = json.loads(rest[:length])
         rest = rest[length:]
-        if "method" not in tree:
+        if "method" in tree:
+            told.append(tree)
+        else:
             answers[tree["id"]] = tree
-    return Ended(done.returncode, done.stderr.decode(), answers)
+    return Ended(done.returncode, done.stderr.decode(), answers, told)
 
 
 @pytest.mark.parametrize("end", [("shutdown", "!exit"), ("!exit",)])
@@ -82,6 +89,48 @@ def test_what_is_asked_out_of_its_time_is_refused() -> None:
     assert [ended.error(number) for number in (0, 1, 4)] == [-32002, -32002, -32600]
     assert ended.answers[3]["result"] is None
     assert (ended.code, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("able", [False, True])
+def test_a_client_is_given_what_it_can_show(able: bool) -> None:
+    formats = ["markdown", "plaintext"] if able else ["plaintext"]
+    about = {
+        "hover": {"contentFormat": formats},
+        "documentSymbol": {"hierarchicalDocumentSymbolSupport": able},
+    }
+    start = {"processId": None, "rootUri": None, "capabilities": {"textDocument": about}}
+    text = "vars { asset $a }\nprint $a"
+    item = {"uri": "file:///a.num", "languageId": "numscript", "version": 1, "text": text}
+    ended = converse(
+        ("initialize", start),
+        ("!textDocument/didOpen", {"textDocument": item}),
+        ("textDocument/hover", {**DOCUMENT, "position": {"line": 1, "character": 7}}),
+        ("textDocument/documentSymbol", DOCUMENT),
+        "shutdown",
+        "!exit",
+    )
+    said = ended.answers[2]["result"]["contents"]
+    assert said["kind"] == formats[0]
+    assert ("`" in said["value"]) is able
+    assert "asset $a" in said["value"]
+    rows = ended.answers[3]["result"]
+    assert ("children" in rows[0]) is able
+    assert able or [row["name"] for row in rows] == ["vars", "print $a", "$a"]
+    assert able or rows[-1]["containerName"] == "vars"
+
+
+def test_settings_that_do_not_fit_are_named_with_what_they_take() -> None:
+    settings = {"features": ["oneof"], "inlayHints": "yes", "documentation": None}
+    start = {**INITIALIZE[1], "initializationOptions": settings}
+    changed = ("!workspace/didChangeConfiguration", {"settings": {"numscript": settings}})
+    more = ("!workspace/didChangeConfiguration", {"settings": {"numscript": {"codeLens": 1}}})
+    opened = (("initialize", start), ("!initialized", {}), changed, more)
+    ended = converse(*opened, "shutdown", "!exit")
+    told = [row["params"]["message"] for row in ended.told if row["method"].endswith("Message")]
+    assert told[0] == "the setting `numscript.inlayHints` takes true or false"
+    assert "experimental-oneof" in told[1]
+    assert "and no `oneof`" in told[1]
+    assert told[2:] == ["the setting `numscript.codeLens` takes true or false"]
 
 
 def test_a_quick_goodbye_is_quiet(tmp_path: Any) -> None:

@@ -155,8 +155,8 @@ def rename_symbol(
 
 def document_symbols(
     server: NumscriptServer, request: types.DocumentSymbolParams
-) -> list[types.DocumentSymbol]:
-    """The outline of a script or of a spec file."""
+) -> list[types.DocumentSymbol] | list[types.SymbolInformation]:
+    """The outline of a script or of a spec file; flat where the client takes no other."""
     document = server.project.find(request.text_document.uri)
     if document is None:
         return []
@@ -166,7 +166,12 @@ def document_symbols(
     elif document.is_specs:
         rows = outline_specs(document.tree)
     converter = server.converter(document)
-    return [converter.entry(row) for row in rows]
+    if server.nests_symbols:
+        return [converter.entry(row) for row in rows]
+    flat = [(row, "") for row in rows]
+    for row in rows:
+        flat += [(child, row.name) for child in row.children]
+    return [converter.flat_entry(row, outer) for row, outer in flat]
 
 
 async def workspace_symbols(
