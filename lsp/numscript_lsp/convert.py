@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from lsprotocol import types
 
 from numscript.script import Span
@@ -16,6 +18,8 @@ from numscript_lsp.features.signature import Signature
 from numscript_lsp.lines import Encoding, LineColumn
 
 SOURCE = "numscript"
+_MARKS = re.compile(r"^```.*\n?|`", re.MULTILINE)
+"""What of Markdown is said of a place: fences and code."""
 ENTRY_KINDS = {
     EntryKind.FEATURES: types.SymbolKind.Namespace,
     EntryKind.FLAG: types.SymbolKind.Constant,
@@ -110,6 +114,15 @@ class Converter:
             children=[self.entry(child) for child in entry.children] or None,
         )
 
+    def flat_entry(self, entry: Entry, outer: str) -> types.SymbolInformation:
+        """An entry of the outline for a client that takes no nested ones."""
+        return types.SymbolInformation(
+            location=self.location(entry.span),
+            name=entry.name,
+            kind=ENTRY_KINDS[entry.kind],
+            container_name=outer or None,
+        )
+
     def workspace_symbol(self, entry: Entry) -> types.WorkspaceSymbol:
         """An entry among those of the whole workspace."""
         return types.WorkspaceSymbol(
@@ -135,23 +148,28 @@ class Converter:
                     sort_text=f"{number:04}",
                     insert_text_format=types.InsertTextFormat.Snippet if shaped else None,
                     text_edit=types.TextEdit(places[row.span], text),
+                    additional_text_edits=[self.edit(edit) for edit in row.edits] or None,
                     data=row.kind.value,
                 )
             )
         return types.CompletionList(is_incomplete=not found.whole, items=items)
 
-    def hover(self, found: Hover) -> types.Hover:
+    def hover(self, found: Hover, *, markdown: bool) -> types.Hover:
         """What is said of a place."""
         content = types.MarkupContent(types.MarkupKind.Markdown, found.text)
+        if not markdown:
+            text = _MARKS.sub("", found.text).strip()
+            content = types.MarkupContent(types.MarkupKind.PlainText, text)
         return types.Hover(content, self.range(found.span))
 
     def signature(self, found: Signature) -> types.SignatureHelp:
         """The function that is being called."""
         rows = [types.ParameterInformation(place) for place in found.parameters]
+        argument = found.argument if found.argument < len(rows) else None
         information = types.SignatureInformation(
-            found.builtin.signature, found.builtin.doc, rows, found.argument
+            found.builtin.signature, found.builtin.doc, rows, argument
         )
-        return types.SignatureHelp([information], 0, found.argument)
+        return types.SignatureHelp([information], 0, argument)
 
 
 def place_of(position: types.Position) -> LineColumn:

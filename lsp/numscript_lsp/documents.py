@@ -55,7 +55,7 @@ class Document:
     @property
     def is_specs(self) -> bool:
         """Whether it is a spec file."""
-        return self.uri.endswith(SPECS_ENDING)
+        return self.uri.endswith(SCRIPT_ENDING + SPECS_ENDING)
 
     @property
     def is_script(self) -> bool:

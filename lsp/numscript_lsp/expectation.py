@@ -271,6 +271,27 @@ class Expectation:
         return None
 
     @property
+    def sends_all(self) -> bool:
+        """Whether the source gives all that it has, `[USD/2 *]`, with no cap around the place."""
+        names = [item.name for item in self.stack]
+        if "sent_value" not in names or "MAX" in names[names.index("sent_value") :]:
+            return False
+        at = names.index("sent_value")
+        end = self.stack[at + 1].token if at + 1 < len(names) else self.count
+        return end > 1 and self._text(end - 2) == "*"
+
+    @property
+    def text_before(self) -> str:
+        """The token right before the place."""
+        return self._text(self.stack[-1].token) if self.stack else ""
+
+    @property
+    def divides(self) -> bool:
+        """Whether a literal portion stands right before the place."""
+        names = tuple(item.name for item in self.stack[-2:])
+        return names[-1:] == ("PERCENTAGE",) or names == ("SLASH", "NUMBER")
+
+    @property
     def declares(self) -> str | None:
         """The variable whose origin the place lies in, with its `$`."""
         names = [item for item in self.stack if item.name == "declared_variable"]

@@ -49,4 +49,5 @@ def names_of(document: Document) -> Names:
 
 def _names(symbols: Iterable[Occurrence], assets: Iterable[str]) -> Names:
     accounts = (row.symbol.name for row in symbols if row.symbol.kind is SymbolKind.ACCOUNT)
-    return Names(tuple(dict.fromkeys(accounts)), tuple(dict.fromkeys(assets)))
+    # In a spec file a name may not be written yet.
+    return Names(*(tuple(filter(None, dict.fromkeys(names))) for names in (accounts, assets)))

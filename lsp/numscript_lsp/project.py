@@ -54,9 +54,7 @@ class Settings:
 
 def read_settings(tree: object) -> Settings:
     """Settings from what the client sends; what is missing or of the wrong type has its default."""
-    rows: dict[str, object] = tree if isinstance(tree, dict) else {}
-    inner = rows.get("numscript")
-    rows = inner if isinstance(inner, dict) else rows
+    rows = _section(tree)
     default = Settings()
     features = rows.get("features")
     names = features if isinstance(features, list) else []
@@ -72,6 +70,35 @@ def read_settings(tree: object) -> Settings:
         inlay_hints=flag("inlayHints", default.inlay_hints),
         code_lens=flag("codeLens", default.code_lens),
     )
+
+
+def _section(tree: object) -> dict[str, object]:
+    """The section `numscript` of what the client sends, or that itself."""
+    rows: dict[str, object] = tree if isinstance(tree, dict) else {}
+    inner = rows.get("numscript")
+    return inner if isinstance(inner, dict) else rows
+
+
+def setting_problems(tree: object) -> list[str]:
+    """What is wrong with the settings that the client sends: which one, and what it takes."""
+    wanted = {
+        "documentation": (str, "the address of a page, as a text"),
+        "inlayHints": (bool, "true or false"),
+        "codeLens": (bool, "true or false"),
+        "features": (list, "a list of feature flags"),
+    }
+    rows = _section(tree)
+    found = [
+        f"the setting `numscript.{key}` takes {what}"
+        for key, (kind, what) in wanted.items()
+        if rows.get(key) is not None and not isinstance(rows[key], kind)
+    ]
+    features = rows.get("features")
+    for name in features if isinstance(features, list) else []:
+        if not isinstance(name, str) or name not in FEATURES:
+            flags = ", ".join(FEATURES)
+            found.append(f"the setting `numscript.features` takes {flags}, and no `{name}`")
+    return found
 
 
 @dataclass
@@ -145,7 +172,7 @@ class Project:
     def _read(self, uri: str, path: Path, *, keep: bool = True) -> Document | None:
         """A file as a document, read again only where it has changed; nothing if unreadable."""
         key = key_of(uri)
-        if not path.name.endswith((SCRIPT_ENDING, SPECS_ENDING)):
+        if not path.name.endswith((SCRIPT_ENDING, SCRIPT_ENDING + SPECS_ENDING)):
             return None  # a client far away is shown no other files
         try:
             about = path.stat()
@@ -176,7 +203,7 @@ class Project:
                     n for n in folders if not n.startswith(".") and n != "node_modules"
                 )
                 for name in sorted(names):
-                    if not name.endswith((SCRIPT_ENDING, SPECS_ENDING)):
+                    if not name.endswith((SCRIPT_ENDING, SCRIPT_ENDING + SPECS_ENDING)):
                         continue
                     uri = Path(place, name).absolute().as_uri()
                     if key_of(uri) in known:

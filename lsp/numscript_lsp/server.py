@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException
+from pygls.exceptions import (
+    JsonRpcException,
+    JsonRpcInvalidParams,
+    JsonRpcInvalidRequest,
+    JsonRpcServerNotInitialized,
+)
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, default_converter
 from pygls.protocol.language_server import lsp_method
@@ -27,7 +33,7 @@ from numscript_lsp.handlers import (
     writing,
 )
 from numscript_lsp.lines import Encoding
-from numscript_lsp.project import Project, Settings, read_settings
+from numscript_lsp.project import Project, read_settings, setting_problems
 
 NAME = "numscript"
 ROWS = (
@@ -41,6 +47,14 @@ ROWS = (
 """Every method that is served, but for those that `Protocol` serves itself."""
 
 
+class Unreadable(NamedTuple):
+    """A message whose parameters are not those of its method; `id` is None for a notification."""
+
+    id: int | str | None
+    method: str
+    jsonrpc: str = "2.0"
+
+
 class Protocol(LanguageServerProtocol):
     """The protocol with documents of our own.
 
@@ -49,10 +63,56 @@ class Protocol(LanguageServerProtocol):
     """
 
     _server: NumscriptServer
+    _initialized = False
+
+    def structure_message(self, data: dict[str, Any]) -> Any:
+        """A message as its class; one whose parameters do not fit is kept, to be answered."""
+        if "jsonrpc" not in data or "method" not in data:
+            return super().structure_message(data)
+        try:
+            kind = self.get_message_type(data["method"])
+            return (
+                self._converter.structure(data, kind) if kind else super().structure_message(data)
+            )
+        except Exception:  # cattrs raises whatever the classes do
+            return Unreadable(data.get("id"), str(data["method"]))
+
+    def handle_message(self, message: Any) -> None:
+        """Handle a message, or refuse it: out of its time, or with parameters that do not fit."""
+        method, number = getattr(message, "method", None), getattr(message, "id", None)
+        refusal: JsonRpcException | None = None
+        if method is not None and method != types.EXIT:
+            if self._shutdown:
+                refusal = JsonRpcInvalidRequest("the server is shutting down")
+            elif not self._initialized and method != types.INITIALIZE:
+                refusal = JsonRpcServerNotInitialized("the server waits for `initialize`")
+            elif isinstance(message, Unreadable):
+                refusal = JsonRpcInvalidParams(f"these are no parameters of `{method}`")
+        if refusal is None:
+            super().handle_message(message)
+        elif number is not None:
+            self._send_response(number, error=refusal.to_response_error())
+
+    def _send_handler_result(self, future: Future[Any], *, msg_id: int | str) -> None:
+        """Send an answer; that something is refused is one, and nothing to be logged."""
+        refusal = None if future.cancelled() else future.exception()
+        if isinstance(refusal, JsonRpcException):
+            self._request_futures.pop(msg_id, None)
+            self._send_response(msg_id, error=refusal.to_response_error())
+        else:
+            super()._send_handler_result(future, msg_id=msg_id)
+
+    @lsp_method(types.SHUTDOWN)
+    def lsp_shutdown(self, *request: Any) -> Any:
+        """Stop all work; what the client asked for before is cancelled."""
+        self._server.stop_work()
+        result = yield from super().lsp_shutdown(*request)
+        return result
 
     @lsp_method(types.INITIALIZE)
     def lsp_initialize(self, request: types.InitializeParams) -> Any:
         """Answer with what the server can do, and take what the client can."""
+        self._initialized = True
         result = yield from super().lsp_initialize(request)
         self._server.take_client(request, result.capabilities.position_encoding or "utf-16")
         return result
@@ -60,6 +120,8 @@ class Protocol(LanguageServerProtocol):
     @lsp_method(types.EXIT)
     def lsp_exit(self, *request: Any) -> Any:
         """End the process, or only the connection where the server is one of several."""
+        self._server.exit_code = 0 if self._shutdown else 1
+        self._server.stop_work()
         if self._server.on_exit is None:
             yield from super().lsp_exit(*request)
         else:
@@ -86,8 +148,9 @@ class Protocol(LanguageServerProtocol):
 class NumscriptServer(LanguageServer):
     """A server for one client.
 
-    project: its documents and settings; asks_for_settings: whether the client wants to be asked;
-    on_exit: what ends the connection where the process serves several clients.
+    project: its documents and settings; options: the settings that it started with;
+    asks_for_settings: whether the client wants to be asked; on_exit: what ends the connection where
+    the process serves several clients; exit_code: what the process of a single client ends with.
     """
 
     def __init__(self) -> None:
@@ -99,10 +162,13 @@ class NumscriptServer(LanguageServer):
             converter_factory=default_converter,
         )
         self.project = Project()
+        self.options: object = None
         self.asks_for_settings = False
         self.on_exit: Callable[[], None] | None = None
+        self.exit_code = 0
         self._waiting: dict[str, asyncio.Handle] = {}
         self._indexing: asyncio.Task[None] | None = None
+        self._warned: list[str] = []
         self._tokens: dict[str, tuple[str, list[int]]] = {}
 
     def converter(self, document: Document) -> Converter:
@@ -121,23 +187,42 @@ class NumscriptServer(LanguageServer):
             settings=read_settings(request.initialization_options),
             folders=[path for uri in folders if (path := path_of(uri)) is not None],
         )
+        self.options = request.initialization_options
         workspace = request.capabilities.workspace
         self.asks_for_settings = bool(workspace and workspace.configuration)
 
     def leave(self) -> None:
         """Stop all work for a client that is gone."""
+        self.stop_work()
+        for future in tuple(self.protocol._request_futures.values()):
+            future.cancel()
+
+    def stop_work(self) -> None:
+        """Stop what nobody waits for."""
         for waiting in self._waiting.values():
             waiting.cancel()
         if self._indexing is not None:
             self._indexing.cancel()
-        for future in tuple(self.protocol._request_futures.values()):
-            future.cancel()
 
     @property
     def pulls(self) -> bool:
         """Whether the client asks for diagnostics, and need not be told."""
         document = self.client_capabilities.text_document
         return bool(document and document.diagnostic)
+
+    @property
+    def reads_markdown(self) -> bool:
+        """Whether the client shows Markdown where it hovers, and not only plain text."""
+        document = self.client_capabilities.text_document
+        formats = document.hover.content_format if document and document.hover else None
+        return not formats or types.MarkupKind.Markdown in formats
+
+    @property
+    def nests_symbols(self) -> bool:
+        """Whether the client takes an outline with one entry in the other."""
+        document = self.client_capabilities.text_document
+        symbols = document.document_symbol if document else None
+        return bool(symbols and symbols.hierarchical_document_symbol_support)
 
     @property
     def knows_snippets(self) -> bool:
@@ -153,15 +238,26 @@ class NumscriptServer(LanguageServer):
 
         def take(answer: Any) -> None:
             if answer and answer[0] is not None:
-                self.use_settings(read_settings(answer[0]))
+                self.use_settings(answer[0])
 
         self.workspace_configuration(types.ConfigurationParams(items), take)
 
-    def use_settings(self, settings: Settings) -> None:
-        """Take settings; what is open is checked anew."""
+    def use_settings(self, tree: object) -> None:
+        """Take settings as the client sends them; what is open is checked anew."""
+        settings = read_settings(tree)
+        self.warn_of_settings(tree)
         if settings != self.project.settings:
             self.project.settings = settings
             self.publish_all()
+
+    def warn_of_settings(self, tree: object) -> None:
+        """Say what is wrong with settings, once."""
+        problems = setting_problems(tree)
+        for problem in problems:
+            if problem not in self._warned:
+                warning = types.MessageType.Warning
+                self.window_show_message(types.ShowMessageParams(warning, problem))
+        self._warned = problems
 
     def watch_files(self) -> None:
         """Ask for news of scripts and spec files on disk, if the client can give it."""

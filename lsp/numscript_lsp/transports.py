@@ -29,9 +29,14 @@ LARGEST_MESSAGE = 16_000_000
 _log = logging.getLogger(__name__)
 
 
-def serve_stdio() -> None:
-    """Serve one client over standard input and output, until it leaves."""
-    make_server().start_io()
+def serve_stdio() -> int:
+    """Serve one client over standard input and output, until it leaves.
+
+    Returns the exit code of the process: 1 where the client ended it without shutting it down.
+    """
+    server = make_server()
+    server.start_io()
+    return server.exit_code
 
 
 def serve_tcp(host: str, port: int, announce: Announce) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -107,6 +109,24 @@ def test_a_file_with_syntax_errors_is_left_as_it_is(call: Call, folder: Path) ->
     assert (folder / "messy.num").read_text("utf-8") == NEAT
 
 
+def test_the_summary_counts_what_was_left_and_what_could_not_be_read(call: Call) -> None:
+    for name in ("a.num", "b.num"):
+        Path(name).write_text(BROKEN, "utf-8")
+    left = "2 files with syntax errors left as they are, 1 file not read or written\n"
+    assert call("format", "a.num", "b.num", "nope.num").stdout == left
+
+
+@pytest.mark.skipif(shutil.which("patch") is None, reason="there is no `patch`")
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_a_difference_can_be_applied(call: Call, folder: Path, mark: bytes, line_end: str) -> None:
+    path = folder / "messy.num"
+    path.write_bytes(mark + f"// why\n{MESSY}".replace("\n", line_end).encode())
+    done = call("format", "--diff", "messy.num")
+    subprocess.run(["patch", "--binary", "messy.num"], input=done.stdout_bytes, check=True)
+    assert path.read_bytes() == f"// why\n{NEAT}".replace("\n", line_end).encode()
+
+
 def test_standard_input_goes_to_standard_output(call: Call) -> None:
     for text in (MESSY, NEAT, MESSY.replace("\n", "\r\n")):
         done = call("format", "-", input=text.encode())
@@ -130,10 +150,12 @@ def test_outcomes_as_json(call: Call, folder: Path) -> None:
     answer = json.loads(done.stdout)
     assert done.exit_code == 2
     assert [(row["file"], row["status"]) for row in answer["files"]] == [
-        ("a.num", "reformatted"),
-        ("b.num", "unchanged"),
+        ("a.num", "would reformat"),
+        ("b.num", "formatted"),
         ("c.num", "broken"),
+        ("nope.num", "failed"),
     ]
+    assert answer["files"][3]["message"] == "nope.num: there is no such file"
     assert answer["files"][0]["diff"].startswith("--- a.num\n+++ a.num\n@@ ")
     assert answer["files"][2]["message"].startswith("c.num:1:27: ")
     assert answer["error"] == "nope.num: there is no such file"

@@ -95,31 +95,13 @@ def test_the_lock_file_names_no_registry() -> None:
     assert [place for place in places if ":" in place] == []
 
 
-# --- snippets ---------------------------------------------------------------------------------
-
-SNIPPETS = json.loads((VSCODE / "snippets.json").read_text(encoding="utf-8"))
-AROUND = {
-    "Variable from metadata": "vars {\n  %s\n}",
-    "Variable from a balance": "vars {\n  %s\n}",
-    "Overdraft": "send [USD/2 1] (\n  source = @a %s\n  destination = @b\n)",
-}
-"""What a snippet stands in that is no program by itself."""
-
-
-@pytest.mark.parametrize("name", SNIPPETS)
-def test_a_snippet_is_a_program_as_it_is_filled_in(name: str) -> None:
-    text = "\n".join(SNIPPETS[name]["body"])
-    text = re.sub(r"\$\{\d+\|([^,|]*)[^}]*\}", r"\1", text)
-    text = re.sub(r"\$\{\d+:([^}]*)\}|\$0", r"\1", text)
-    checked = numscript.check(AROUND.get(name, "%s") % text)
-    assert [
-        each.message for each in checked.diagnostics if each.severity is numscript.Severity.ERROR
-    ] == []
-
-
-def test_the_snippet_of_feature_flags_offers_all_of_them() -> None:
-    (choices,) = re.findall(r"\|(.*)\|", "".join(SNIPPETS["Feature flags"]["body"]))
-    assert sorted(choices.split(",")) == sorted(FEATURES)
+def test_a_folder_that_is_not_trusted_does_not_choose_what_is_started() -> None:
+    trust = MANIFEST["capabilities"]["untrustedWorkspaces"]
+    assert trust["supported"] == "limited"
+    assert trust["restrictedConfigurations"] == ["numscript.path", "numscript.arguments"]
+    assert set(trust["restrictedConfigurations"]) <= set(
+        MANIFEST["contributes"]["configuration"]["properties"]
+    )
 
 
 # --- spec files -------------------------------------------------------------------------------

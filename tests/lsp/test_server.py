@@ -306,6 +306,17 @@ async def test_signature_help_follows_the_arguments(client: LanguageClient, sale
     assert shown.label[row.label[0] : row.label[1]] == "asset: asset"
 
 
+async def test_no_parameter_is_at_hand_behind_the_last(
+    client: LanguageClient, sale: Opened
+) -> None:
+    sale.replace("vars { monetary $m = balance(@a, A, ")
+    found = await client.text_document_signature_help_async(
+        types.SignatureHelpParams(sale.document, types.Position(0, len(sale.text)))
+    )
+    assert found is not None
+    assert found.active_parameter is None
+
+
 async def test_definition_leads_to_where_a_variable_is_declared(
     client: LanguageClient, sale: Opened, folder: Path
 ) -> None:

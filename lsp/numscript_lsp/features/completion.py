@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from enum import StrEnum, unique
 from typing import NamedTuple
 
 from numscript.analysis.checked import CheckedProgram
-from numscript.prelude import BUILTINS, FEATURES, KEYWORDS, TYPES, Builtin, Type
+from numscript.errors import UnterminatedComment
+from numscript.prelude import (
+    ACCOUNT_INTERPOLATION,
+    ASSET_SCALING,
+    BUILTINS,
+    FEATURES,
+    KEYWORDS,
+    ONEOF,
+    TYPES,
+    WORLD,
+    Builtin,
+    Type,
+)
 from numscript.prelude import MID_SCRIPT_FUNCTION_CALL as CALLS_ANYWHERE
 from numscript.script import Span
 from numscript.syntax import tables
 from numscript_lsp.expectation import Expectation, Slot
+from numscript_lsp.features.records import Edit
+from numscript_lsp.features.rewriting import enabled
 from numscript_lsp.names import Names
 from numscript_lsp.tokens import account_names, declarations
 
@@ -22,6 +37,13 @@ _ASSET = tables.TERMINALS.index("ASSET")
 _WORD = re.compile(
     r"(?:@[\w$:-]*|\$\w*|[A-Z][A-Z0-9]*/?[0-9]*|[a-z][a-z_]*|#!?\[?[a-z]*)\Z", re.ASCII
 )
+_EQUAL = re.compile(r"\s*=")
+_AMOUNT = re.compile(r"\s*[\[$]")
+_STATEMENTS = {tables.WORDS[word] for word in ("send", "save", "print", "fail", "vars")}
+_CLAUSES = {tables.WORDS[word]: word for word in ("source", "destination")}
+_NEEDED = {"oneof": ONEOF, "with": ASSET_SCALING, "scaling": ASSET_SCALING}
+"""The flags that words need."""
+_RANKS = {"send": 0, "print": 9, "fail": 9}
 _REST = {"@": re.compile(r"[\w$:-]*", re.ASCII), "": re.compile(r"\w*(?:/\d+)?", re.ASCII)}
 
 
@@ -42,7 +64,8 @@ class SuggestionKind(StrEnum):
 class Suggestion(NamedTuple):
     """A text to insert in place of a span; `rank` orders them, the lowest first.
 
-    snippet: whether the text has places to fill in, in the protocol's syntax for them.
+    snippet: whether the text has places to fill in, in the protocol's syntax for them; edits: what
+    changes elsewhere.
     """
 
     label: str
@@ -52,6 +75,7 @@ class Suggestion(NamedTuple):
     detail: str = ""
     snippet: bool = False
     rank: int = 5
+    edits: tuple[Edit, ...] = ()
 
 
 class Suggestions(NamedTuple):
@@ -70,6 +94,9 @@ def complete(checked: CheckedProgram, offset: int, names: Names) -> Suggestions:
     text = parsed.script.text
     if any(span.start < offset <= span.end for span in parsed.tokens.comments):
         return Suggestions()
+    for diagnostic in parsed.diagnostics:
+        if isinstance(diagnostic.kind, UnterminatedComment) and diagnostic.span.start < offset:
+            return Suggestions()
     line = text[text.rfind("\n", 0, offset) + 1 : offset]
     if _inside_string(line):
         start = offset - len(line) + line.rindex('"')
@@ -93,8 +120,7 @@ def _flags(checked: CheckedProgram, start: int, offset: int) -> Suggestions:
         return Suggestions()
     rest = re.compile(r"[\w-]*").match(checked.script.text, offset)
     span = Span(start + 1, rest.end() if rest else offset)
-    declared = checked.program.features
-    given = {flag.string for flag in declared.flags if flag.end < offset} if declared else set()
+    given = _given(checked, offset)
     return Suggestions(
         tuple(
             Suggestion(name, SuggestionKind.FLAG, span, name, doc)
@@ -102,6 +128,12 @@ def _flags(checked: CheckedProgram, start: int, offset: int) -> Suggestions:
             if name not in given
         )
     )
+
+
+def _given(checked: CheckedProgram, offset: int) -> set[str]:
+    """The flags that the script names before a place."""
+    declared = checked.program.features
+    return {flag.string for flag in declared.flags if flag.end < offset} if declared else set()
 
 
 class _Completion:
@@ -127,13 +159,14 @@ class _Completion:
             items = [
                 Suggestion(name, SuggestionKind.FLAG, self.span, f'"{name}"', doc)
                 for name, doc in FEATURES.items()
+                if name not in _given(self.checked, self.span.start)
             ]
         elif self.slot.form == "type":
             items = list(self.types())
         elif self.slot.form == "variable":
             items = []
         else:
-            items = [*self.values(), *self.keywords()]
+            items = [*self.assigned(), *self.keywords()]
             if self.slot.form == "statement":
                 items += self.statements()
         if self.word[:1] in ("@", "$"):
@@ -148,11 +181,29 @@ class _Completion:
         types = self.slot.types
         return kind in types or (Type.ANY in types)
 
+    def needing(self, item: Suggestion, feature: str | None) -> Suggestion:
+        """A suggestion that switches the flag on that it needs, and says so."""
+        if feature is None or feature in self.checked.features:
+            return item
+        edit = enabled(self.checked, feature)
+        return item._replace(
+            detail=f"{item.detail}; switches on {feature}" if item.detail else feature,
+            edits=(edit,) if edit is not None else (),
+            rank=max(item.rank, 4),
+        )
+
     # --- values ---
+
+    def assigned(self) -> Iterator[Suggestion]:
+        """The values; as the origin of a variable, all but a call alone need a flag."""
+        alone = self.there.last == "EQUAL"
+        for item in self.values():
+            free = self.slot.form != "origin" or (alone and item.kind is SuggestionKind.FUNCTION)
+            yield item if free else self.needing(item, CALLS_ANYWHERE)
 
     def values(self) -> Iterator[Suggestion]:
         """Variables, calls, accounts, assets and monetaries of a fitting type."""
-        if not self.slot.types:
+        if not self.slot.types or (self.in_list and self.type_before == Type.PORTION):
             return
         for name, declared, end in declarations(self.checked.parsed):
             # A variable can be used only behind its declaration.
@@ -169,10 +220,9 @@ class _Completion:
             yield from self.named(self.assets(), self.word, SuggestionKind.ASSET)
         if self.there.in_vars or CALLS_ANYWHERE in self.checked.features:
             for builtin in BUILTINS.values():
-                top = builtin.returns is Type.ANY and self.slot.form == "origin"
-                if not builtin.statement and (top or self.fits(builtin.returns)):
-                    if builtin.name == "meta" and not top:
-                        continue
+                top = self.slot.form == "origin" and self.there.last == "EQUAL"
+                fits = top if builtin.returns is Type.ANY else self.fits(builtin.returns)
+                if fits and not builtin.statement:
                     yield self.call(builtin)
 
     def monetaries(self) -> Iterator[Suggestion]:
@@ -204,7 +254,10 @@ class _Completion:
             for name, start, end in account_names(self.checked.parsed)
             if not self.touches(start, end)
         ]
-        return list(dict.fromkeys((*own, "world", *self.seen.accounts)))
+        names = dict.fromkeys((*own, WORLD, *self.seen.accounts))
+        if self.slot.form == "source" and self.there.sends_all:
+            del names[WORLD]
+        return list(names)
 
     def assets(self) -> list[str]:
         """The asset of the statement, the script's others, then those of other documents."""
@@ -228,24 +281,25 @@ class _Completion:
         for name, declared, _ in declarations(self.checked.parsed):
             if declared in (Type.ACCOUNT, Type.NUMBER, Type.STRING):
                 span = Span(start, self.span.end)
-                yield Suggestion(f"${name}", SuggestionKind.VARIABLE, span, f"${name}", declared)
+                kind = SuggestionKind.VARIABLE
+                item = Suggestion(f"${name}", kind, span, f"${name}", declared)
+                yield self.needing(item, ACCOUNT_INTERPOLATION)
 
     def call(self, builtin: Builtin) -> Suggestion:
         """A call with its arguments to fill in."""
         arguments = ", ".join(
             f"${{{number}:{name}}}" for number, (name, _) in enumerate(builtin.parameters, start=1)
         )
-        needed = builtin.feature is not None and builtin.feature not in self.checked.features
-        detail = f"needs the flag {builtin.feature}" if needed else builtin.signature
-        return Suggestion(
+        item = Suggestion(
             builtin.name,
             SuggestionKind.FUNCTION,
             self.span,
             f"{builtin.name}({arguments})",
-            detail,
+            builtin.signature,
             snippet=True,
-            rank=4 if needed else 3,
+            rank=3,
         )
+        return self.needing(item, builtin.feature)
 
     # --- words ---
 
@@ -259,12 +313,60 @@ class _Completion:
         for word in sorted(self.there.words):
             if word == "overdraft" and self.there.last != "ALLOWING":
                 continue  # here it is the function
-            rank = 9 if word in ("print", "fail") else 4
+            if not self.sensible(word):
+                continue
+            rank = _RANKS.get(word, 4)
             for label, shape in self.phrases(word):
                 snippet = "$" in shape
                 kind = SuggestionKind.SNIPPET if snippet else SuggestionKind.KEYWORD
                 doc = KEYWORDS.get(word, "")
-                yield Suggestion(label, kind, self.span, shape, doc, snippet, rank)
+                item = Suggestion(label, kind, self.span, shape, doc, snippet, rank)
+                yield self.needing(item, _NEEDED.get(word))
+
+    def sensible(self, word: str) -> bool:
+        """Whether a word that the grammar would take says something where it stands."""
+        there = self.there
+        if self.in_list:
+            if self.type_before == Type.PORTION:
+                return word == "from"
+            if self.type_before == Type.ACCOUNT and word == "from":
+                return False
+        match word:
+            case "allowing":
+                return there.text_before != f"@{WORLD}"
+            case "remaining":
+                return not (self.in_source and there.sends_all)
+            case "source" | "destination":
+                return word not in self.following()
+        return True
+
+    @property
+    def in_list(self) -> bool:
+        """Whether what stands before the place may be a source of a list or a portion."""
+        return {"from", "allowing"} <= self.there.words
+
+    @property
+    def type_before(self) -> str:
+        """The type of the name or the portion right before the place; nothing elsewhere."""
+        if self.there.divides:
+            return Type.PORTION
+        if self.there.last == "ACCOUNT":
+            return Type.ACCOUNT
+        if self.there.last != "VARIABLE":
+            return ""
+        rows = {f"${name}": kind for name, kind, _ in declarations(self.checked.parsed)}
+        return rows.get(self.there.text_before, "")
+
+    def following(self) -> set[str]:
+        """The words of the clauses behind the place, in the same statement."""
+        kinds, starts, _, _ = self.checked.parsed.tokens
+        found = set()
+        for number in range(bisect_right(starts, self.span.end), len(kinds)):
+            if kinds[number] in _STATEMENTS:
+                break
+            if kinds[number] in _CLAUSES:
+                found.add(_CLAUSES[kinds[number]])
+        return found
 
     def phrases(self, word: str) -> tuple[tuple[str, str], ...]:
         """A keyword with what follows it: label and text."""
@@ -272,14 +374,21 @@ class _Completion:
         after = "from" if self.slot.form in ("source", "portion") and self.in_source else "to"
         match word:
             case "allowing":
-                return (
-                    ("allowing unbounded overdraft", "allowing unbounded overdraft"),
-                    ("allowing overdraft up to", f"allowing overdraft up to {amount}"),
-                )
-            case "with":
-                return (("with scaling through", "with scaling through @${1:swap}"),)
+                label = "allowing overdraft up to"
+                phrases = (("allowing unbounded overdraft",) * 2, (label, f"{label} {amount}"))
+                return phrases[self.there.sends_all :]
+            case "unbounded":
+                return () if self.there.sends_all else (("unbounded overdraft",) * 2,)
+            case "overdraft" if self.there.last == "ALLOWING":
+                return (("overdraft up to", f"overdraft up to {amount}"),)
+            case "up":
+                return (("up to", f"up to {amount}"),)
+            case "with" | "scaling":
+                label = "with scaling through" if word == "with" else "scaling through"
+                return ((label, f"{label} @${{1:swap}}"),)
             case "source" | "destination":
-                return ((word, f"{word} = "),)
+                assigned = _EQUAL.match(self.checked.script.text, self.span.end)
+                return ((word, word if assigned else f"{word} = "),)
             case "vars":
                 return (("vars", "vars {\n  ${1:monetary} \\$${2:amount}\n}"),)
             case "oneof":
@@ -293,8 +402,13 @@ class _Completion:
             case "save":
                 return (("save", f"save {amount} from @${{3:account}}"),)
             case "send":
-                return ()
+                return (("send", "send"),) if self.sends_already else ()
         return ((word, word),)
+
+    @property
+    def sends_already(self) -> bool:
+        """Whether what is sent stands behind the word already."""
+        return bool(_AMOUNT.match(self.checked.script.text, self.span.end))
 
     @property
     def in_source(self) -> bool:
@@ -307,6 +421,8 @@ class _Completion:
     def statements(self) -> Iterator[Suggestion]:
         """Whole statements, and what stands at the top of a script."""
         for label, detail, shape in SKELETONS:
+            if label == "send" and self.sends_already:
+                continue
             text = shape.replace("ASSET", f"${{1:{self.example}}}")
             kind = SuggestionKind.SNIPPET
             rank = 1 if label == "send" else 2

@@ -7,7 +7,8 @@ changes is found by the diagnostic's span, which is that of a node, and by the f
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from numscript import errors
@@ -89,8 +90,15 @@ _CHARACTERS = {"#": "//", "\u201c": '"', "\u201d": '"', "'": '"'}
 
 
 def replace_character(checked: CheckedProgram, diagnostic: Diagnostic) -> Iterator[Action]:
-    """A character without a meaning goes, or becomes the one that was meant."""
+    """A character without a meaning goes, or becomes the one that was meant.
+
+    Next to a digit nothing is offered: `1.5` without its point would be ten times as much.
+    """
     found = _text(checked, diagnostic.span)
+    start, end = diagnostic.span
+    around = checked.script.text[max(start - 1, 0) : end + 1]
+    if any(character.isnumeric() for character in around):
+        return
     if found in _CHARACTERS:
         new = _CHARACTERS[found]
         yield Action(f"Write `{new}`", (Edit(diagnostic.span, new),))
@@ -115,6 +123,54 @@ def close_comment(checked: CheckedProgram, diagnostic: Diagnostic) -> Iterator[A
     yield Action("Close the comment at the end of the line", (Edit(Span(at, at), " */"),))
 
 
+def mend_token(checked: CheckedProgram, diagnostic: Diagnostic) -> Iterator[Action]:
+    """What does not fit is an amount without brackets, or stands behind a bracket left open."""
+    yield from bracket_amount(checked, diagnostic)
+    yield from close_before(checked, diagnostic)
+
+
+def close_before(checked: CheckedProgram, diagnostic: Diagnostic) -> Iterator[Action]:
+    """The innermost open bracket is closed in front of what does not fit inside of it."""
+    kinds, starts, ends, _ = checked.parsed.tokens
+    number = bisect_left(starts, diagnostic.span.start)
+    opened = _opened(kinds[:number], ends)
+    if not opened or not number:
+        return
+    kind, end = opened[-1]
+    text = checked.script.text
+    at = ends[number - 1]
+    new = _CLOSERS[kind]
+    if "\n" in text[end:at]:
+        match = _LINE_COMMENT.match(text, at)
+        at = match.end() if match else at
+        new = f"\n{_indentation(text, end)}{new}"
+    elif kind != tables.WORDS["["]:
+        new = f" {new}"
+    before = [d.kind for d in checked.diagnostics if d.code < "NUM2"]
+    after = [d.kind for d in parse(Script(text[:at] + new + text[at:])).diagnostics]
+    mends = after.count(diagnostic.kind) < before.count(diagnostic.kind)
+    if mends and len(after) < len(before):
+        yield Action(f"Close with `{_CLOSERS[kind]}`", (Edit(Span(at, at), new),))
+
+
+def _opened(kinds: Sequence[int], ends: Sequence[int]) -> list[tuple[int, int]]:
+    """The brackets that some first tokens leave open: the kind and the end of each."""
+    opened: list[tuple[int, int]] = []
+    for kind, end in zip(kinds, ends, strict=False):
+        if kind in _CLOSERS:
+            opened.append((kind, end))
+        elif opened and tables.WORDS[_CLOSERS[opened[-1][0]]] == kind:
+            opened.pop()
+    return opened
+
+
+def _indentation(text: str, offset: int) -> str:
+    """The blanks that the line of a place starts with."""
+    line = text[text.rfind("\n", 0, offset) + 1 : offset]
+    return line[: len(line) - len(line.lstrip())]
+
+
+_LINE_COMMENT = re.compile(r"[ \t]*//[^\r\n]*")
 _CLOSERS = {tables.WORDS[opener]: closer for opener, closer in ("()", "{}", "[]")}
 
 
@@ -122,20 +178,14 @@ def close_brackets(checked: CheckedProgram, diagnostic: Diagnostic) -> Iterator[
     """What is open at the end of the script is closed there, each on the line that it needs."""
     kinds, _, ends, _ = checked.parsed.tokens
     text = checked.script.text
-    opened: list[tuple[int, int]] = []
-    for kind, end in zip(kinds, ends, strict=True):
-        if kind in _CLOSERS:
-            opened.append((kind, end))
-        elif opened and tables.WORDS[_CLOSERS[opened[-1][0]]] == kind:
-            opened.pop()
+    opened = _opened(kinds, ends)
     if not opened:
         return
     at = len(text.rstrip())
     new = ""
     for kind, end in reversed(opened):
-        line = text[text.rfind("\n", 0, end) + 1 : end]
         same_line = "\n" not in text[end:at]
-        blanks = line[: len(line) - len(line.lstrip())]
+        blanks = _indentation(text, end)
         new += (
             _CLOSERS[kind]
             if same_line and kind == tables.WORDS["["]
@@ -367,7 +417,7 @@ def remove_statement(checked: CheckedProgram, diagnostic: Diagnostic) -> Iterato
 
 
 FIXES: dict[type[Kind], Fix] = {
-    errors.UnexpectedToken: bracket_amount,
+    errors.UnexpectedToken: mend_token,
     errors.UnexpectedCharacter: replace_character,
     errors.UnexpectedEnd: close_brackets,
     errors.UnterminatedString: close_string,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from numscript.analysis.checked import CheckedProgram
@@ -38,7 +39,7 @@ def gives(checked: CheckedProgram, path: Path) -> str:
             own = f"Gives its {asset} as far as it is above zero."
     lines = [own]
     for at in range(depth - 1, -1, -1):
-        lines += _source_step(path[at], path[at + 1], text)
+        lines += _around(_source_step(path[at], path[at + 1], text), "gives", len(lines) > 1)
     return "\n\n".join(lines)
 
 
@@ -66,7 +67,7 @@ def receives(checked: CheckedProgram, path: Path) -> str:
         return ""
     lines = []
     for at in range(depth - 1, -1, -1):
-        lines += _destination_step(path[at], path[at + 1], text)
+        lines += _around(_destination_step(path[at], path[at + 1], text), "receives", bool(lines))
     asset = _asset(path, text)
     first = f"Receives {asset}" if lines else f"Receives all the {asset} sent"
     return "\n\n".join([f"{first}.", *lines])
@@ -87,6 +88,14 @@ def _destination_step(outer: nodes.Node, inner: nodes.Node, text: str) -> list[s
         case nodes.DestinationOneof():
             return ["All of it, if the cap is high enough; else nothing."]
     return []
+
+
+def _around(steps: list[str], verb: str, nested: bool) -> list[str]:
+    """Steps that are about a block where the account is only a part of that."""
+    if not nested:
+        return steps
+    exact = f"The block around it {verb} exactly"
+    return [re.sub("^Exactly", exact, step) for step in steps]
 
 
 def _share(allotment: nodes.Node, text: str) -> str:

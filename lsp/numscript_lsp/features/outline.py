@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum, unique
 from typing import NamedTuple
 
@@ -126,6 +127,16 @@ def search(checked: CheckedProgram, query: str) -> tuple[Entry, ...]:
             accounts.setdefault(name, Entry(name, "", EntryKind.ACCOUNT, span, span))
     rows = (*named, *accounts.values())
     return tuple(entry for entry in rows if fits(query, f"{entry.name} {entry.detail}"))
+
+
+def distance(query: str, name: str) -> int:
+    """How far a name is from a query, from 0: it starts with it, a part of it does, it holds it."""
+    word, name = query.casefold().strip().lstrip("@$"), name.casefold().lstrip("@$")
+    if name.startswith(word):
+        return 0
+    if re.search(rf"[^a-z0-9]{re.escape(word)}", name):
+        return 1
+    return 2 if word in name else 3
 
 
 def fits(query: str, text: str) -> bool:

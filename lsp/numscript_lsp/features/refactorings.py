@@ -120,16 +120,25 @@ def _joined(edits: list[Edit]) -> tuple[Edit, ...]:
 
 
 def change_order(checked: CheckedProgram, span: Span) -> Iterator[Action]:
-    """Put the other clause of a `send` first: both orders mean the same."""
+    """Put the other clause of a `send` first, asked on the word of a clause: both mean the same."""
     path = path_around(checked.program, span)
     sends = [node for node in path if isinstance(node, nodes.SendStatement)]
     if not sends:
         return
-    clauses = clause_spans(checked.parsed, sends[-1])
-    if clauses is None:
+    send = sends[-1]
+    clauses = clause_spans(checked.parsed, send)
+    if clauses is None or any(isinstance(part, nodes.Broken) for part in walk(send)):
+        return
+    if any(d.code < "NUM2" and _touch(d.span, send.span) for d in checked.diagnostics):
         return
     text = checked.script.text
     source, destination = clauses
+    words = (
+        Span(source.start, source.start + len("source")),
+        Span(destination.start, destination.start + len("destination")),
+    )
+    if not any(_touch(span, word) for word in words):
+        return
     title = "Put the destination before the source (older dialect)"
     if destination.start < source.start:
         title = "Put the source before the destination"
@@ -141,3 +150,7 @@ def change_order(checked: CheckedProgram, span: Span) -> Iterator[Action]:
         ),
         kind=REWRITE,
     )
+
+
+def _touch(one: Span, other: Span) -> bool:
+    return one.start <= other.end and other.start <= one.end

@@ -35,8 +35,12 @@ def refuse(symbol: Symbol) -> None:
         raise RenameRefused("`@world` is the language's own account and keeps its name")
 
 
-def new_symbol(checked: CheckedProgram, symbol: Symbol, text: str) -> Symbol:
+def new_symbol(
+    checked: CheckedProgram, symbol: Symbol, text: str, tree: Value | None = None
+) -> Symbol:
     """The symbol under the name that a user typed, with or without its sign.
+
+    tree: the spec file beside the script, if there is one.
 
     Raises RenameRefused where it cannot have that name.
     """
@@ -50,6 +54,13 @@ def new_symbol(checked: CheckedProgram, symbol: Symbol, text: str) -> Symbol:
     if renamed != symbol and symbol.kind is SymbolKind.VARIABLE and name in checked.variables:
         raise RenameRefused(f"`{renamed.shown}` is declared already")
     refuse(renamed)
+    if renamed != symbol and symbol.kind is SymbolKind.ACCOUNT:
+        for edits in (
+            rename_in_script(checked, renamed, renamed),
+            rename_in_specs(checked, tree, renamed, renamed),
+        ):
+            if edits:
+                raise RenameRefused(f"`{renamed.shown}` is another account here already")
     return renamed
 
 

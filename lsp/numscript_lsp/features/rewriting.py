@@ -79,7 +79,7 @@ def declared(
         if program.features is not None:
             end = program.features.end
             return Edit(Span(end, end), f"\n\n{new}")
-        start = program.start
+        start = _with_comments(checked, program.start)
         return Edit(Span(start, start), f"{new}\n\n")
     inside = text.find("{", block.start, block.end) + 1
     if not inside:
@@ -95,6 +95,16 @@ def declared(
     if block.declarations:
         return added_behind(text, block.declarations[-1], declaration)
     return Edit(Span(inside, block.end - 1), f"\n{blanks}  {declaration}\n{blanks}")
+
+
+def _with_comments(checked: CheckedProgram, start: int) -> int:
+    """Where the comments start that stand right above a statement and are about it."""
+    text = checked.script.text
+    for comment in reversed(checked.parsed.tokens.comments):
+        between = text[comment.end : start]
+        if comment.end <= start and not between.strip() and between.count("\n") <= 1:
+            start = comment.start
+    return start
 
 
 def undeclared(checked: CheckedProgram, declaration: nodes.VarDeclaration) -> Edit:

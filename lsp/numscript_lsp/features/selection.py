@@ -10,8 +10,9 @@ from numscript.syntax.parser import Parsed
 from numscript_lsp import json_tree
 from numscript_lsp.tree import path_at
 
-_LBRACE, _LPAR, _STRING, _SOURCE, _DESTINATION = (
-    tables.TERMINALS.index(name) for name in ("LBRACE", "LPAR", "STRING", "SOURCE", "DESTINATION")
+_LBRACE, _RBRACE, _LPAR, _RPAR, _STRING, _SOURCE, _DESTINATION = (
+    tables.TERMINALS.index(name)
+    for name in ("LBRACE", "RBRACE", "LPAR", "RPAR", "STRING", "SOURCE", "DESTINATION")
 )
 
 
@@ -99,21 +100,20 @@ def _token_at(parsed: Parsed, offset: int) -> int | None:
 
 
 def _inside(parsed: Parsed, node: nodes.Node) -> Span | None:
-    """What stands between the brackets of a block, without the blanks at both ends."""
+    """What stands between the brackets that a node ends with, without the blanks at both ends."""
     text = parsed.script.text
     if node.end <= node.start or text[node.end - 1] not in "})":
         return None
-    opener = _LBRACE if text[node.end - 1] == "}" else _LPAR
-    if isinstance(node, nodes.SendStatement):
-        number = bisect_right(parsed.tokens.starts, node.sent.end - 1)
-    else:
-        number = bisect_right(parsed.tokens.starts, node.start - 1)
+    opener, closer = (_LBRACE, _RBRACE) if text[node.end - 1] == "}" else (_LPAR, _RPAR)
     kinds, starts, ends, _ = parsed.tokens
-    while number < len(kinds) and starts[number] < node.end:
-        if kinds[number] == opener:
+    depth = 0
+    for number in range(bisect_right(starts, node.end - 1) - 1, -1, -1):
+        depth += (kinds[number] == closer) - (kinds[number] == opener)
+        if starts[number] < node.start:
+            return None
+        if depth == 0:
             body = text[ends[number] : node.end - 1]
             start = ends[number] + len(body) - len(body.lstrip())
             stop = ends[number] + len(body.rstrip())
             return Span(start, stop) if start < stop else None
-        number += 1
     return None

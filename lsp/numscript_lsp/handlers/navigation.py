@@ -139,8 +139,9 @@ def rename_symbol(
     if asked.found is None or asked.checked is None or asked.script is None:
         return None
     symbol = asked.found.symbol
+    tree = asked.specs.tree if asked.specs is not None else None
     try:
-        renamed = rename.new_symbol(asked.checked, symbol, request.new_name)
+        renamed = rename.new_symbol(asked.checked, symbol, request.new_name, tree)
     except rename.RenameRefused as reason:
         raise JsonRpcInvalidParams(str(reason)) from None
     edits = [
@@ -154,8 +155,8 @@ def rename_symbol(
 
 def document_symbols(
     server: NumscriptServer, request: types.DocumentSymbolParams
-) -> list[types.DocumentSymbol]:
-    """The outline of a script or of a spec file."""
+) -> list[types.DocumentSymbol] | list[types.SymbolInformation]:
+    """The outline of a script or of a spec file; flat where the client takes no other."""
     document = server.project.find(request.text_document.uri)
     if document is None:
         return []
@@ -165,25 +166,34 @@ def document_symbols(
     elif document.is_specs:
         rows = outline_specs(document.tree)
     converter = server.converter(document)
-    return [converter.entry(row) for row in rows]
+    if server.nests_symbols:
+        return [converter.entry(row) for row in rows]
+    flat = [(row, "") for row in rows]
+    for row in rows:
+        flat += [(child, row.name) for child in row.children]
+    return [converter.flat_entry(row, outer) for row, outer in flat]
 
 
 async def workspace_symbols(
     server: NumscriptServer, request: types.WorkspaceSymbolParams
 ) -> list[types.WorkspaceSymbol]:
     """The variables, statements and accounts of all scripts, and the cases, that a search fits."""
-    found: list[types.WorkspaceSymbol] = []
+    found: list[tuple[int, types.WorkspaceSymbol]] = []
     documents = server.each_document(request.work_done_token, "Searching scripts")
     async with aclosing(documents):
         async for document in documents:
-            if len(found) < MOST_SYMBOLS:
+            if request.query or len(found) < MOST_SYMBOLS:
                 converter = server.converter(document)
                 if document.is_script:
                     entries = outline.search(document.checked(), request.query)
                 else:
                     entries = search_specs(document.tree, request.query)
-                found += [converter.workspace_symbol(entry) for entry in entries]
-    return found[:MOST_SYMBOLS]
+                found += [
+                    (outline.distance(request.query, entry.name), converter.workspace_symbol(entry))
+                    for entry in entries
+                ]
+    found.sort(key=lambda row: row[0])
+    return [symbol for _, symbol in found[:MOST_SYMBOLS]]
 
 
 ROWS = (

@@ -13,7 +13,6 @@ from numscript_lsp.features.cases import FileResult, failures
 from numscript_lsp.features.diagnostics import Finding, findings
 from numscript_lsp.features.specs_script import specs_findings
 from numscript_lsp.handlers.rows import Row
-from numscript_lsp.project import read_settings
 
 if TYPE_CHECKING:
     from numscript_lsp.server import NumscriptServer
@@ -140,7 +139,7 @@ def did_change_configuration(
     if server.asks_for_settings:
         server.ask_for_settings()
     else:
-        server.use_settings(read_settings(request.settings))
+        server.use_settings(request.settings)
 
 
 def did_change_watched_files(
@@ -155,6 +154,7 @@ def did_change_watched_files(
 def initialized(server: NumscriptServer, request: Any) -> None:
     """The client is ready: ask for settings, and for news of files."""
     del request
+    server.warn_of_settings(server.options)
     if server.asks_for_settings:
         server.ask_for_settings()
     server.watch_files()

@@ -74,7 +74,7 @@ def show_hover(server: NumscriptServer, request: types.HoverParams) -> types.Hov
         script = server.project.beside(document)
         checked = server.project.checked(script) if script is not None else None
         found = hover_specs(document.text, document.tree, offset, checked)
-    return None if found is None else converter.hover(found)
+    return None if found is None else converter.hover(found, markdown=server.reads_markdown)
 
 
 def signature_help(

@@ -14,11 +14,16 @@ import click
 from numscript.cli import console, files
 
 WORDS = {
-    "reformatted": ("reformatted", "would be reformatted"),
-    "unchanged": ("left unchanged", "already formatted"),
-    "broken": ("with syntax errors left as it is", "with syntax errors"),
+    "reformatted": ("reformatted",) * 2,
+    "would reformat": ("would be reformatted",) * 2,
+    "unchanged": ("left unchanged",) * 2,
+    "formatted": ("already formatted",) * 2,
+    "broken": ("with syntax errors left as it is", "with syntax errors left as they are"),
+    "failed": ("not read or written",) * 2,
 }
-"""What becomes of a file, and how it is said after the fact and, with --check, before it."""
+"""What becomes of a file, and how it is said of one and of several."""
+DRY = {"reformatted": "would reformat", "unchanged": "formatted"}
+"""What becomes of a file where nothing is written."""
 
 
 class Outcome(NamedTuple):
@@ -54,32 +59,30 @@ def format(  # noqa: A001 - a command is called as its function
       numscript format - < sale.num
     """
     outcomes: list[Outcome] = []
-    problems: list[str] = []
     dry = check or diff
     for path in files.find_files(paths or (".",), ".num"):
         try:
             outcome = formatted(path)
-            if outcome.status == "reformatted" and not dry and path != files.STDIN:
+            if dry:
+                outcome = outcome._replace(status=DRY.get(outcome.status, outcome.status))
+            elif outcome.status == "reformatted" and path != files.STDIN:
                 write(path, outcome.after)
         except console.BadInput as problem:
-            problems.append(problem.message)
-            continue
+            outcome = Outcome(files.shown_name(path), "failed", error=problem.message)
         outcomes.append(outcome)
         if output == "pretty":
             _show(outcome, check=check, diff=diff, piped=path == files.STDIN and not dry)
-    if not outcomes and not problems:
+    if not outcomes:
         raise console.BadInput(f"no *.num file was found in {', '.join(paths or ('.',))}")
+    problems = [outcome.error for outcome in outcomes if outcome.status == "failed"]
     if output == "json":
         rows = [_row(outcome, diff=diff) for outcome in outcomes]
         tree: dict[str, object] = {"files": rows}
         console.show_json({**tree, "error": "\n".join(problems)} if problems else tree)
-    else:
-        console.show_problems(problems)
-        if outcomes and (dry or files.STDIN not in paths):
-            console.show(summary(outcomes, dry=dry), err=diff)
+    elif dry or files.STDIN not in paths:
+        console.show(summary(outcomes), err=diff)
     found = {outcome.status for outcome in outcomes}
-    failed = "broken" in found or (dry and "reformatted" in found)
-    invocation.exit(2 if problems else int(failed))
+    invocation.exit(2 if problems else int(not found.isdisjoint(("broken", "would reformat"))))
 
 
 def formatted(path: str) -> Outcome:
@@ -137,14 +140,18 @@ def difference(outcome: Outcome, *, color: bool) -> str:
     lines = []
     for line in unified_diff(before, after, outcome.name, outcome.name):
         text = line.rstrip("\r\n")
+        # A carriage return and a byte order mark stay, so that `patch` finds the lines it is about.
+        mark = "\ufeff" if text[1:].startswith("\ufeff") else ""
+        shown = text[:1] + mark + visible(text[1:].removeprefix(mark))
         tone = tones.get(line[0])
-        lines.append(style(visible(text), tone, color=color) if tone else visible(text))
+        end = line.rstrip("\n")[len(text) :]
+        lines.append((style(shown, tone, color=color) if tone else shown) + end)
         if not line.endswith("\n"):
             lines.append("\\ No newline at end of file")
     return "\n".join(lines)
 
 
-def summary(outcomes: list[Outcome], *, dry: bool) -> str:
+def summary(outcomes: list[Outcome]) -> str:
     """How many files met which end: `2 files reformatted, 1 file left unchanged`."""
     from numscript.render import counted
 
@@ -152,18 +159,18 @@ def summary(outcomes: list[Outcome], *, dry: bool) -> str:
     for status, words in WORDS.items():
         number = sum(outcome.status == status for outcome in outcomes)
         if number:
-            parts.append(f"{counted(number, 'file')} {words[dry]}")
+            parts.append(f"{counted(number, 'file')} {words[number > 1]}")
     return ", ".join(parts)
 
 
 def _show(outcome: Outcome, *, check: bool, diff: bool, piped: bool) -> None:
     """Say of one file what there is to say."""
-    if outcome.status == "broken":
+    if outcome.error:
         console.show_problems([outcome.error])
     elif piped:
         # In bytes, so that no line end is translated.
         click.echo(outcome.after.encode("utf-8"), nl=False)
-    elif outcome.status == "reformatted":
+    elif outcome.status == "would reformat":
         if diff:
             console.show(difference(outcome, color=console.use_color()))
         elif check:
@@ -175,8 +182,8 @@ def _row(outcome: Outcome, *, diff: bool) -> dict[str, object]:
     row: dict[str, object] = {"file": outcome.name, "status": outcome.status}
     if outcome.error:
         row["message"] = outcome.error
-    if diff and outcome.status == "reformatted":
+    if diff and outcome.status == "would reformat":
         row["diff"] = difference(outcome, color=False)
-    if outcome.name == files.shown_name(files.STDIN):
+    if outcome.name == files.shown_name(files.STDIN) and outcome.status != "failed":
         row["text"] = outcome.after
     return row

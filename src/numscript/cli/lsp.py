@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from numscript.cli.console import BadInput
@@ -56,8 +58,7 @@ def lsp(tcp: tuple[str, int] | None, ws: tuple[str, int] | None) -> None:
         message = 'the language server is not installed: pip install "numscript[lsp]"'
         raise click.ClickException(message) from None
     if tcp is None and ws is None:
-        transports.serve_stdio()
-        return
+        sys.exit(transports.serve_stdio())
     serve = transports.serve_ws if tcp is None else transports.serve_tcp
     host, port = tcp or ws or ("", 0)
     try:

@@ -96,7 +96,8 @@ def test_a_missing_variable_is_declared_with_the_type_it_needs(text: str, declar
         ("vars { asset $a }\n", "vars { asset $a account $x }\n"),
         ("vars { }\n", "vars {\n  account $x\n}\n"),
         ("vars {\n    asset $a // why\n}\n", "vars {\n    asset $a // why\n    account $x\n}\n"),
-        ("// head\n", "// head\nvars {\n  account $x\n}\n\n"),
+        ("// head\n\n", "// head\n\nvars {\n  account $x\n}\n\n"),
+        ("// why\n", "vars {\n  account $x\n}\n\n// why\n"),
         (
             '#![feature("experimental-oneof")]\n',
             '#![feature("experimental-oneof")]\n\nvars {\n  account $x\n}\n',
@@ -363,10 +364,32 @@ def test_a_statement_that_is_never_reached_is_taken_away() -> None:
             "send [USD/2 1] (\n  source = @a\n  destination = {\n    1/2 to @b\n  }\n)\n",
         ),
         ("print [USD/2 1", "NUM103", "print [USD/2 1]"),
+        (
+            "send [USD/2 1] (\n  source = {\n    @a\n  destination = @c\n)\n",
+            "NUM101",
+            "send [USD/2 1] (\n  source = {\n    @a\n  }\n  destination = @c\n)\n",
+        ),
+        (
+            "send $m (\n  source = @a\n  destination = {\n    remaining kept // all\n)\n",
+            "NUM101",
+            "send $m (\n  source = @a\n  destination = {\n    remaining kept // all\n  }\n)\n",
+        ),
+        (
+            "send [USD/2 1\n( source = @a destination = @b )",
+            "NUM101",
+            "send [USD/2 1]\n( source = @a destination = @b )",
+        ),
     ],
 )
 def test_broken_text_is_mended(text: str, code: str, after: str) -> None:
     assert fixed(text, code)[1] == after
+
+
+@pytest.mark.parametrize("amount", ["1.5", "1'000", "1.", ".5", "1\u0665"])
+def test_no_fix_changes_an_amount(amount: str) -> None:
+    checked = numscript.check(send(sent=f"[USD/2 {amount}]"))
+    assert checked.errors
+    assert not [a for d in checked.diagnostics for a in quick_fixes(checked, d)]
 
 
 # --- all of them ------------------------------------------------------------------------------
@@ -490,6 +513,14 @@ def test_a_call_is_extracted_without_a_flag() -> None:
     assert numscript.check(after).diagnostics == ()
 
 
+def test_a_new_block_of_variables_goes_above_the_comments_of_the_first_statement() -> None:
+    comment = "// pays\n/* the fee */\n"
+    made = refactored("// about\n\n" + comment + send(sent="«balance(@a, USD/2)»"), EXTRACT)
+    after = made["Extract to the variable `$balance`"]
+    block = "vars {\n  monetary $balance = balance(@a, USD/2)\n}\n\n"
+    assert after.startswith(f"// about\n\n{block}{comment}send $balance")
+
+
 def test_a_name_that_is_taken_gets_a_number() -> None:
     text = "vars {\n  account $b\n}\n" + send("{ 1/2 to $b remaining to «@b» }")
     assert "Have the caller give it, as `account $b_2`" in refactored(text, EXTRACT)
@@ -501,11 +532,24 @@ def test_what_has_a_name_or_is_not_selected_is_not_extracted(text: str) -> None:
 
 
 def test_the_clauses_of_a_send_change_places_and_back() -> None:
-    text = "send [USD/2 1] (\n  source = { @a @b }\n  destination = ¦@c\n)\n"
+    text = "send [USD/2 1] (\n  source = { @a @b }\n  ¦destination = @c\n)\n"
     (older,) = refactored(text, REWRITE).values()
     assert older == "send [USD/2 1] (\n  destination = @c\n  source = { @a @b }\n)\n"
-    (newer,) = refactored(older.replace("@c", "¦@c"), REWRITE).values()
+    (newer,) = refactored(older.replace("destination", "¦destination"), REWRITE).values()
     assert newer == text.replace("¦", "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        send("@¦b"),
+        "¦" + send(),
+        "send [USD/2 1] (\n  ¦source = { @a\n  destination = @c\n)\n",
+        "send [USD/2 1] (\n  ¦source = @a foo\n  destination = @c\n)\n",
+    ],
+)
+def test_clauses_change_places_only_on_their_words_and_in_whole_text(text: str) -> None:
+    assert refactored(text, REWRITE) == {}
 
 
 def test_the_type_that_a_place_needs_agrees_with_the_check() -> None:

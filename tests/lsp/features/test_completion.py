@@ -35,6 +35,7 @@ def chosen(text: str, label: str) -> str:
 
 OTHERS = set(FEATURES) - {"experimental-oneof"}
 SEND = "send [USD/2 9] ( source = "
+ALL = "send [USD/2 *] ( source = "
 SAVE = "save [USD/2 9] from "
 
 
@@ -71,7 +72,23 @@ SAVE = "save [USD/2 9] from "
         ("send [USD/2 9] ( ¦", {"source", "destination"}, {"send", "max"}),
         ("send [USD/2 9] ( source = @a ¦", {"destination", "with scaling through"}, {"source"}),
         (f"{SEND}@a ¦", {"allowing unbounded overdraft", "allowing overdraft up to"}, {"from"}),
-        (f"{SEND}@a allowing ¦", {"unbounded", "overdraft"}, {"destination"}),
+        (f"{SEND}@a allowing ¦", {"unbounded overdraft", "overdraft up to"}, {"destination"}),
+        (f"{SEND}@a allowing overdraft ¦", {"up to"}, set()),
+        (f"{SEND}@a with ¦", {"scaling through"}, set()),
+        # what would be a mistake
+        (f"{ALL}¦", {"max", "@bank"}, {"@world"}),
+        (f"{ALL}max [USD/2 1] from ¦", {"@bank", "@world"}, set()),
+        (f"{ALL}@a ¦", {"allowing overdraft up to"}, {"allowing unbounded overdraft"}),
+        (f"{ALL}{{ ¦", {"max"}, {"remaining", "@world"}),
+        (f"{ALL}@a destination = {{ ¦", {"remaining to"}, set()),
+        (f"{SEND}@world ¦", {"destination"}, {"allowing unbounded overdraft"}),
+        ("vars { number $x = 1 + ¦", {"get_amount"}, {"meta"}),
+        # what is there already
+        ("send $m ( ¦ destination = @b )", {"source"}, {"destination"}),
+        ("send $m ( source = @a ¦ ) send $n ( destination = @b )", {"destination"}, {"source"}),
+        ('#![feature("experimental-oneof", ¦', OTHERS, {"experimental-oneof"}),
+        ("se¦ [USD/2 1] ( source = @a )", {"send", "send all"}, {"max"}),
+        ("/* fail\n¦", set(), {"send"}),
         (f"{DECLARED}{SEND}¦", {"$a", "@bank", "@world", "max", "oneof"}, {"$p", "remaining"}),
         (f"{DECLARED}{SEND}{{ ¦", {"$a", "$p", "max", "oneof", "remaining"}, {"$m", "kept"}),
         (f"{DECLARED}{SEND}{{ 1/2 from @b ¦", {"$p", "remaining"}, {"$a", "max", "oneof"}),
@@ -116,6 +133,32 @@ def test_what_fits_is_offered(text: str, expected: set[str], not_expected: set[s
     assert len(found) == len(set(found))
 
 
+@pytest.mark.parametrize("portion", ["1/2¦", "1/2 ¦", "10%¦", "$p ¦"])
+def test_behind_a_portion_of_a_source_only_from_is_offered(portion: str) -> None:
+    assert labels(f"{DECLARED}{SEND}{{ {portion}") == ["from"]
+    assert "from" not in labels(f"{DECLARED}{SEND}{{ $a ¦")
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        (f"{SEND}¦ destination = @b )", "oneof"),
+        (f"{SEND}@a ¦ destination = @b )", "with scaling through"),
+        ("vars { monetary $m = ¦ }", "overdraft"),
+        ("vars { asset $m = ¦ }", "get_asset"),
+        ("vars { account $a account $b = ¦ }", "$a"),
+        ("vars { string $a } print @users:$¦", "$a"),
+    ],
+)
+def test_what_needs_a_flag_says_so_and_switches_it_on(text: str, label: str) -> None:
+    item = {item.label: item for item in offered(text).items}[label]
+    ((_, flag),) = item.edits
+    assert flag.split('"')[1] in item.detail
+    on = {item.label: item for item in offered(text, *FEATURES).items}[label]
+    assert not on.edits
+    assert "experimental" not in on.detail
+
+
 def test_variables_come_before_names_and_names_before_words() -> None:
     found = labels(f"{DECLARED}{SEND}¦ destination = @shop )")
     assert found[:2] == ["$a", "@shop"]
@@ -144,6 +187,8 @@ def test_calls_are_offered_where_the_script_may_hold_them() -> None:
         ('#![feature("¦")]', "experimental-oneof", '#![feature("experimental-oneof")]'),
         ("#![feature(¦)]", "experimental-oneof", '#![feature("experimental-oneof")]'),
         (f"{SEND}@a des¦", "destination", f"{SEND}@a destination = "),
+        ("send $m ( sou¦rce = @a )", "source", "send $m ( source = @a )"),
+        ("se¦ [USD/2 1] ( )", "send", "send [USD/2 1] ( )"),
         (
             "vars { monetary $m = bal¦ }",
             "balance",

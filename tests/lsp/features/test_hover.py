@@ -145,6 +145,21 @@ def test_no_signature_where_nothing_known_is_called(text: str) -> None:
     assert signature(checked(text), cursor.start) is None
 
 
+def test_what_a_block_receives_is_not_said_of_the_account_in_it() -> None:
+    clause = "1/8 to { max [USD/2 100] to @¦a remaining kept } remaining kept"
+    text, at = marked(f"send [USD/2 9] ( source = @b destination = {{ {clause} }} )")
+    found = hover(checked(text), at.start)
+    assert found is not None
+    assert "At most `[USD/2 100]`." in found.text
+    assert "The block around it receives exactly `1/8`" in found.text
+    text, at = marked(
+        "send [USD/2 9] ( source = { 1/8 from @¦a remaining from @b } destination = @c )"
+    )
+    found = hover(checked(text), at.start)
+    assert found is not None
+    assert "\n\nExactly `1/8`" in found.text
+
+
 def test_every_place_of_every_script_can_be_looked_at() -> None:
     for _, text, flags in conformance_scripts():
         program = checked(text, *flags)

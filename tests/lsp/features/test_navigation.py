@@ -88,6 +88,17 @@ def test_rename_refuses_names_that_would_break_the_script(symbol: Symbol, name: 
         rename.new_symbol(checked(TEXT), symbol, name)
 
 
+def test_rename_makes_no_one_account_of_two() -> None:
+    tree = json_tree.read_tree('{"balances": [{"account": "cash", "asset": "A", "amount": 1}]}')
+    program = checked("send [A 1] ( source = @bank destination = @shop )")
+    bank = Symbol(SymbolKind.ACCOUNT, "bank")
+    for name in ("shop", "cash"):
+        with pytest.raises(rename.RenameRefused, match=f"`@{name}` is another account here"):
+            rename.new_symbol(program, bank, name, tree)
+    assert rename.new_symbol(program, bank, "@bank", tree) == bank
+    assert rename.new_symbol(program, bank, "till", tree).name == "till"
+
+
 def test_rename_reaches_accounts_given_as_variables_in_spec_files() -> None:
     program = checked("vars { account $to string $s } print $to print $s print @old")
     text = '{"variables": {"to": "old", "s": "old"}, "metadata": {"old": {"k": "old"}}}'
@@ -122,6 +133,12 @@ def test_a_search_needs_the_letters_in_their_order() -> None:
     program = checked(TEXT)
     assert "@bank" in {row.name for row in outline.search(program, "BK")}
     assert outline.search(program, "kb$") == ()
+
+
+def test_a_search_ranks_what_starts_with_the_word_first() -> None:
+    names = ["@company", "send to @payer", "$prepay", "@plantary", "@payments"]
+    ranked = sorted(names, key=lambda name: outline.distance("pay", name))
+    assert ranked == ["@payments", "send to @payer", "$prepay", "@company", "@plantary"]
 
 
 def test_findings_say_what_to_do_and_fade_what_does_nothing() -> None:

@@ -41,6 +41,14 @@ def test_clauses_and_the_insides_of_blocks_are_steps() -> None:
     ]
 
 
+def test_no_step_reaches_from_one_statement_into_another() -> None:
+    send = "send [USD/2 1] ( source = @¦a destination = @b )"
+    text = f'set_tx_meta("a", 1)\n{send}\nset_tx_meta("b", 2)'
+    sending = send.replace("¦", "")
+    assert chain(text)[-2:] == [sending, text.replace("¦", "")]
+    assert chain("fail\nset_tx_meta(¦1 + 2, (3))")[-3] == "1 + 2, (3)"
+
+
 def test_the_text_of_a_string_comes_before_its_quotes() -> None:
     assert chain('set_tx_meta("a ¦b", 1)')[:2] == ["a b", '"a b"']
 

@@ -7,6 +7,7 @@ import re
 
 import pytest
 from numscript_lsp import json_tree
+from numscript_lsp.documents import Document
 from numscript_lsp.features.completion import plain
 from numscript_lsp.features.outline import Entry
 from numscript_lsp.features.records import Edit
@@ -15,7 +16,7 @@ from numscript_lsp.features.specs_completion import KEY_DOCS, complete_specs
 from numscript_lsp.features.specs_hover import hover_specs
 from numscript_lsp.features.specs_outline import outline_specs, search_specs
 from numscript_lsp.features.specs_script import specs_findings
-from numscript_lsp.names import Names
+from numscript_lsp.names import Names, names_of
 
 import numscript
 from numscript import Script
@@ -98,6 +99,18 @@ def completed(text: str, label: str) -> str:
 )
 def test_what_may_stand_at_a_place_is_offered(text: str, labels: list[str]) -> None:
     assert sorted(offered(text)) == sorted(labels)
+
+
+def test_a_name_that_is_not_written_yet_is_not_offered() -> None:
+    tree = '{"balances": [{"account": "", "asset": ""}]}'
+    assert names_of(Document("file:///a.num.specs.json", tree)) == Names()
+
+
+def test_only_the_spec_files_of_scripts_are_taken_for_such() -> None:
+    assert Document("file:///a.num.specs.json", "{}").is_specs
+    other = Document("file:///openapi.specs.json", "{}")
+    assert not other.is_specs
+    assert not other.is_script
 
 
 def test_flags_and_errors_are_offered() -> None:

@@ -70,7 +70,7 @@ async function startClient(output: LogOutputChannel): Promise<void> {
   try {
     const args = workspace.getConfiguration(SECTION).get<string[]>('arguments', ['lsp']);
     const options: LanguageClientOptions = {
-      documentSelector: [{ language: 'numscript' }, { language: 'json', pattern: '**/*.specs.json' }],
+      documentSelector: [{ language: 'numscript' }, { language: 'json', pattern: '**/*.num.specs.json' }],
       outputChannel: output,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       middleware: {
@@ -98,7 +98,8 @@ async function startClient(output: LogOutputChannel): Promise<void> {
 async function explain(problem: string, output: LogOutputChannel): Promise<void> {
   const message =
     `The Numscript language server does not start: ${problem}. ` +
-    "Install it with `pip install 'numscript[lsp]'`, or name the program in numscript.path.";
+    "Install it with `pip install 'numscript[lsp]'`, from a checkout with " +
+    "`pip install '.[lsp]'`, or name the program in numscript.path.";
   const choice = await window.showErrorMessage(message, 'Open Settings', 'Show Log');
   if (choice === 'Open Settings') {
     await commands.executeCommand('workbench.action.openSettings', 'numscript.path');
