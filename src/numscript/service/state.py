@@ -8,6 +8,8 @@ from threading import Lock
 from time import monotonic
 
 from numscript.service.access import Access, Caller
+from numscript.service.deliveries import Deliveries
+from numscript.service.feeds import Feeds
 from numscript.service.problems import Problem
 from numscript.service.registry import Ledgers, Registry
 from numscript.service.settings import Settings
@@ -19,7 +21,7 @@ CALLERS_KEPT = 10_000
 
 
 class State:
-    """All that calls share. Raises StorageError, BadTokens."""
+    """All that calls share. Raises StorageError, BadTokens, BadWebhook."""
 
     def __init__(self, settings: Settings, storage: Storage | None = None) -> None:
         self.settings = settings
@@ -29,13 +31,22 @@ class State:
         self.registry = Registry(self.storage)
         self.ledgers = Ledgers(self.storage, self.registry)
         self.metrics = Metrics()
+        self.feeds = Feeds(settings.streams, self.metrics)
+        self.deliveries = Deliveries(settings, self.ledgers, self.metrics)
         self.rates = Rates(settings.rate)
         self.threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="call")
         self.under_way = 0
 
+    def committed(self, ledger: str) -> None:
+        """Tell those who follow a ledger that something may have been committed to it."""
+        self.feeds.committed(ledger)
+        self.deliveries.committed(ledger)
+
     def close(self) -> None:
         """Finish what is under way, and let go of everything."""
         self.threads.shutdown(wait=True)
+        self.deliveries.stop()
+        self.feeds.close()
         self.storage.close()
 
 
