@@ -100,7 +100,8 @@ def test_there_are_only_so_many_streams(name: str) -> None:
         api = Api(url, name)
         api.call("POST", "/v2/{l}", status=204)
         with httpx.stream("GET", f"{url}/v2/{name}/events", timeout=60) as answer:
-            next(answer.iter_lines())
+            lines = answer.iter_lines()
+            next(lines)
             assert "numscript_event_streams 1.0" in httpx.get(f"{url}/metrics").text
             api.call("GET", "/v2/{l}/events", status=503)
         until(lambda: "numscript_event_streams 0.0" in httpx.get(f"{url}/metrics").text)
