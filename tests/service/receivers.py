@@ -80,10 +80,11 @@ def receiving(answer: Answer = lambda _: 200) -> Iterator[Receiver]:
 
 
 def read_stream(
-    url: str, path: str, count: int, *, last: int | None = None, **headers: str
+    url: str, path: str, count: int, *, last: int | None = None, as_text: bool = False
 ) -> list[tuple[int, dict[str, Any]]]:
     """So many events of a stream, with their ids; fewer where the stream ends."""
     found: list[tuple[int, dict[str, Any]]] = []
+    headers = {"Formance-Bigint-As-String": "true"} if as_text else {}
     if last is not None:
         headers["Last-Event-ID"] = str(last)
     with httpx.stream("GET", url + path, headers=headers, timeout=60) as answer:

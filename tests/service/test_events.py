@@ -75,7 +75,7 @@ def test_amounts_are_exact_and_may_be_text(api: Api) -> None:
     path = f"/v2/{api.ledger}/events"
     ((_, event),) = read_stream(api.url, path, 1)
     assert event["payload"]["transactions"][0]["postings"][0]["amount"] == 2**80
-    ((_, event),) = read_stream(api.url, path, 1, **{"Formance-Bigint-As-String": "true"})
+    ((_, event),) = read_stream(api.url, path, 1, as_text=True)
     assert event["payload"]["transactions"][0]["postings"][0]["amount"] == str(2**80)
 
 
