@@ -134,8 +134,7 @@ class Sender:
 
     def named(self, url: str) -> dict[str, Any]:
         """What has a certificate checked against the name in a URL, whatever address is called."""
-        timeout = {"timeout": httpx.Timeout(self.timeout).as_dict()}
-        return timeout | ({"sni_hostname": httpx.URL(url).host} if self.public else {})
+        return {"sni_hostname": httpx.URL(url).host} if self.public else {}
 
     def resolve(self, url: httpx.URL) -> tuple[httpx.URL, dict[str, str]]:
         """The URL to connect to, and its headers; only a public address where that is asked.
@@ -335,11 +334,12 @@ class Courier:
             owner="", failures=failures, failing_since=since, retry_at=at + wait,
             last_error=str(failure)[:SHOWN], disabled=given_up,
         )  # fmt: skip
-        text = "is disabled; enable it with POST /v2/_/webhooks/{id}/enable" if given_up else (
-            f"failed {failures} times in a row; it is tried again in {wait:.1f} s"
-        )  # fmt: skip
-        level = LOG.error if given_up else LOG.warning
-        level("webhook %s %s: %s", self.number, text, failure)
+        if given_up:
+            again = f"POST /v2/_/webhooks/{self.number}/enable tries it again"
+            LOG.error("webhook %s is disabled: %s; %s", self.number, failure, again)
+        else:
+            text = "webhook %s failed %d times in a row, and is tried again in %.1f s: %s"
+            LOG.warning(text, self.number, failures, wait, failure)
 
     def write(self, **changes: str | float | bool) -> None:
         """Write the state that comes next, with the cursors that moved. Raises Lost."""
@@ -377,6 +377,9 @@ class Deliveries:
         if self.signer is not None:
             self.configure()
             self.thread.start()
+        elif self.webhooks.all():
+            LOG.warning("there are webhooks, and no secret to sign what they are sent: this "
+                        "process delivers nothing; give it --webhook-secret-file")  # fmt: skip
 
     def run(self) -> None:
         """Look at all webhooks and ledgers now and then, until stopped."""
