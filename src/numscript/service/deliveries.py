@@ -100,6 +100,8 @@ class Sender:
             timeout=timeout,
             follow_redirects=False,
             trust_env=False,
+            # A connection is to an address then, and was checked for one name alone.
+            limits=httpx.Limits(max_keepalive_connections=0 if public else 100),
             headers={"User-Agent": f"numscript/{__version__}", "Content-Type": "application/json"},
         )
 
