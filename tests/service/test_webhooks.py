@@ -308,11 +308,14 @@ def test_two_processes_deliver_in_one_order_and_once(
             process.wait(60)
             load.join()
         # A graceful stop loses no cursor: what is left comes after the next start, and only that.
-        with serving(tmp_path, *arguments, *hooks):
+        with serving(tmp_path, *arguments, *hooks) as (_, process):
             opened = open_storage(postgres_url)
             head = Ledger(opened, "hooked").stats().logs
             until(lambda: receiver.sequences("hooked")[-1] == head)
             opened.close()
+            # Workers outlive a process that is killed.
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
         assert receiver.sequences("hooked") == [*range(1, head + 1)]
 
 
