@@ -103,8 +103,9 @@ def test_options_come_from_variables(tmp_path: Path) -> None:
 class Load:
     """Callers that post until the server is gone, and keep what was acknowledged."""
 
-    def __init__(self, url: str, callers: int = 8) -> None:
+    def __init__(self, url: str, callers: int = 8, ledger: str = "main") -> None:
         self.url = url
+        self.ledger = ledger
         self.acknowledged: list[str] = []
         self.enough = threading.Event()
         self.threads = [threading.Thread(target=self.post, args=(at,)) for at in range(callers)]
@@ -117,7 +118,7 @@ class Load:
                 reference = f"{number}-{at}"
                 body = {**BODY, "reference": reference}
                 try:
-                    answer = http.post("/v2/main/transactions", json=body)
+                    answer = http.post(f"/v2/{self.ledger}/transactions", json=body)
                 except httpx.TransportError:
                     return
                 if answer.status_code != 200:

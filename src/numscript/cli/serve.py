@@ -139,6 +139,39 @@ def _new_token(invocation: click.Context, _parameter: click.Parameter, name: str
     help="How long a request may take.",
 )
 @click.option(
+    "--max-streams",
+    default=1000,
+    type=click.IntRange(0),
+    metavar="NUMBER",
+    help="How many streams of events may be open in a process.",
+)
+@click.option(
+    "--webhook",
+    multiple=True,
+    metavar="URL",
+    help="Where events of all ledgers are posted; may be given again.",
+)
+@click.option(
+    "--webhook-secret-file",
+    type=click.Path(exists=True, dir_okay=False),
+    help="What signs them: whsec_ and base64. Or set NUMSCRIPT_SERVE_WEBHOOK_SECRET.",
+)
+@click.option(
+    "--webhook-timeout",
+    default=10.0,
+    type=click.FloatRange(0.1, 60),
+    metavar="SECONDS",
+    help="How long a receiver may take to answer.",
+)
+@click.option(
+    "--webhook-give-up",
+    default=72.0,
+    type=click.FloatRange(0),
+    metavar="HOURS",
+    help="After how long one that fails is disabled.",
+)
+@click.option("--webhook-public-only", is_flag=True, help="Post to no address that is not public.")
+@click.option(
     "--strict-schemas",
     is_flag=True,
     help="Refuse writes without a schema on ledgers that have one.",
@@ -166,6 +199,8 @@ def serve(storage: str | None, **options: Any) -> None:
       numscript serve
       numscript serve --storage postgresql://ledger@db/books --bind 0.0.0.0:3068 --tokens t.toml
       numscript serve --new-token shop >> t.toml
+      numscript serve --webhook https://shop.example/events --webhook-secret-file secret.txt
+      curl -N http://localhost:3068/v2/main/events
       curl -X POST http://localhost:3068/quickstart/transactions \\
         -d '{"postings": [{"source": "world", "destination": "bank",
              "amount": 100, "asset": "USD"}]}'
@@ -175,6 +210,8 @@ def serve(storage: str | None, **options: Any) -> None:
     try:
         from numscript.service import server
         from numscript.service.access import Access, BadTokens
+        from numscript.service.deliveries import check_configured
+        from numscript.service.webhooks import BadWebhook, read_signer
     except ImportError as problem:
         package = (problem.name or "starlette").partition(".")[0]
         raise console.BadInput(
@@ -189,12 +226,13 @@ def serve(storage: str | None, **options: Any) -> None:
         raise click.UsageError("a storage in memory is of one process: leave out --workers")
     try:
         Access(settings)
+        check_configured(settings.webhooks, read_signer(settings.webhook_secrets))
         # What is wrong with the storage is said before anything listens.
         open_storage(url).close()
         listener = server.listen(settings.bind)
     except NumscriptError as error:
         console.fail(error, "pretty")
-    except (BadTokens, server.BadAddress) as problem:
+    except (BadTokens, BadWebhook, server.BadAddress) as problem:
         raise console.BadInput(str(problem)) from None
     host, port = listener.getsockname()[:2]
     console.note(f"serving {hide_password(url)} at http://{show_host(host)}:{port}; see /docs")
@@ -233,6 +271,12 @@ def read_settings(url: str, options: dict[str, Any]) -> Any:
         metrics=not options["no_metrics"],
         traces=options["traces"],
         json_logs=options["log_format"] == "json",
+        streams=options["max_streams"],
+        webhooks=tuple(options["webhook"]),
+        webhook_secrets=options["webhook_secret_file"],
+        webhook_timeout=options["webhook_timeout"],
+        webhook_give_up=options["webhook_give_up"],
+        webhook_public=options["webhook_public_only"],
     )
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import signal
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from random import getrandbits
 from time import perf_counter
@@ -24,7 +26,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from numscript.diagnostics import NumscriptError
 from numscript.service import v1, v2
-from numscript.service.access import ANYBODY, check_scope
+from numscript.service.access import ANYBODY, WRITE, check_scope
 from numscript.service.calls import JSON, Call, Reply, encode
 from numscript.service.openapi import document_routes
 from numscript.service.operations import OPERATIONS
@@ -91,8 +93,13 @@ class Application:
         """Open what calls need, and close it when the last one is answered."""
         loop = asyncio.get_running_loop()
         self.state = await loop.run_in_executor(None, State, self.settings, self.given)
+        feeds = self.state.feeds
+        feeds.start(loop)
+        await loop.run_in_executor(None, self.state.deliveries.start)
+        on_stop(lambda: loop.call_soon_threadsafe(feeds.stop))
         log_call("started", {"storage": self.state.storage.url})
         yield
+        feeds.stop()
         await loop.run_in_executor(None, self.state.close)
         log_call("stopped", {})
 
@@ -154,10 +161,14 @@ class Endpoint:
         status = reply.status
         if status >= 400 and not called.read_all:
             await drain(receive)
+        seconds = perf_counter() - started
         try:
-            await called.send(reply, send)
+            if isinstance(reply.body, AsyncIterator):
+                await called.send_live(reply, receive, send)
+            else:
+                await called.send(reply, send)
+                seconds = perf_counter() - started
         finally:
-            seconds = perf_counter() - started
             state.metrics.count(self.route.name, status, seconds)
             log_call(
                 "answered",
@@ -295,6 +306,8 @@ class Called:
         finally:
             if file is not None:
                 file.close()
+            if route.scope == WRITE and self.ledger:
+                state.committed(self.ledger)
 
     def problem(self, problem: Problem, error: BaseException | None = None) -> Reply:
         """The answer that tells of a problem; of one on our side the log tells the rest."""
@@ -315,6 +328,31 @@ class Called:
         shown = Problem(problem.status, problem.code, message, problem.details, problem.headers)
         shape = v1.show_problem if self.route.old else v2.show_problem
         return shape(shown)
+
+    async def send_live(self, reply: Reply, receive: Receive, send: Send) -> None:
+        """Send an answer piece by piece as it comes, until it ends or the caller leaves."""
+        pieces: Any = reply.body
+        head = [(name.lower().encode(), value.encode()) for name, value in reply.headers.items()]
+        head += [
+            (b"x-request-id", self.number.encode()),
+            (b"content-type", reply.media.encode()),
+            (b"x-content-type-options", b"nosniff"),
+            (b"cache-control", b"no-store"),
+        ]
+        await send({"type": "http.response.start", "status": reply.status, "headers": head})
+        if self.scope["method"] != "HEAD":
+            pump = asyncio.create_task(pour(pieces, send))
+            left = asyncio.create_task(wait_until_left(receive))
+            try:
+                await asyncio.wait((pump, left), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in (pump, left):
+                    task.cancel()
+                await asyncio.wait((pump, left))
+                await pieces.aclose()
+            if not pump.cancelled():
+                pump.result()
+        await send({"type": "http.response.body", "body": b""})
 
     async def send(self, reply: Reply, send: Send) -> None:
         """Send the answer."""
@@ -342,6 +380,34 @@ class Called:
             while (piece := await self.state.workers.do(next_piece)) is not None:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b"" if head else content})
+
+
+async def pour(pieces: AsyncIterator[bytes], send: Send) -> None:
+    """Send pieces as they come."""
+    async for piece in pieces:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+
+
+async def wait_until_left(receive: Receive) -> None:
+    """Wait until the caller leaves."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def on_stop(tell: Callable[[], object]) -> None:
+    """Have this told when the process is told to stop, before its server waits for answers."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGTERM, signal.SIGINT):
+        former = signal.getsignal(number)
+
+        def handle(number: int, frame: Any, former: Any = former) -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody is left to be told
+                tell()
+            if callable(former):
+                former(number, frame)
+
+        signal.signal(number, handle)
 
 
 async def drain(receive: Receive) -> None:

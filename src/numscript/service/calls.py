@@ -29,7 +29,8 @@ JSON = "application/json"
 class Reply(NamedTuple):
     """An answer: its status, what becomes its body, more headers.
 
-    A body that is an iterator of bytes is sent piece by piece.
+    A body that is an iterator of bytes is sent piece by piece; one that is asynchronous as its
+    pieces come, for as long as the caller stays.
     """
 
     status: int = 200

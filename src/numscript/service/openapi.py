@@ -15,7 +15,7 @@ import msgspec
 from numscript import __version__
 from numscript.service import records
 from numscript.service.calls import JSON, Call, Reply
-from numscript.service.routes import PARAMETERS, Route
+from numscript.service.routes import EVENTS, PARAMETERS, Route
 from numscript.service.v1 import shapes
 
 REFERENCE = "#/components/schemas/{name}"
@@ -48,6 +48,10 @@ KEY = {
 BIGINTS = {
     "name": "Formance-Bigint-As-String", "in": "header", "schema": {"type": "string"},
     "description": "`true`: amounts are text, for readers of JSON with small numbers.",
+}  # fmt: skip
+LAST = {
+    "name": "Last-Event-ID", "in": "header", "schema": {"type": "string"},
+    "description": "The id of the last event that came: the stream starts behind it.",
 }  # fmt: skip
 POLICY = (
     "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; "
@@ -115,6 +119,8 @@ def make_operation(route: Route, schemas: dict[int, dict[str, Any]]) -> dict[str
         parameters.append({**row, "description": parameter.doc})
     if route.keyed:
         parameters.append(KEY)
+    if route.media == EVENTS:
+        parameters.append(LAST)
     if route.scope is not None and route.answer is not None:
         parameters.append(BIGINTS)
     operation: dict[str, Any] = {

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, field
 
 T = TypeVar("T")
 Amount: TypeAlias = int | str
 """A whole number of any size; as text where `Formance-Bigint-As-String` asks for it."""
 Metadata: TypeAlias = dict[str, str]
+EventType: TypeAlias = Literal[
+    "COMMITTED_TRANSACTIONS", "REVERTED_TRANSACTION", "SAVED_METADATA", "DELETED_METADATA"
+]
+WebhookStatus: TypeAlias = Literal["active", "failing", "disabled"]
 Runtime: TypeAlias = Literal["machine", "experimental-interpreter"]
 
 
@@ -122,6 +126,45 @@ class Log(Struct, rename="camel", omit_defaults=True):
     idempotency_hash: str | UnsetType = UNSET
 
 
+class Event(Struct):
+    """What happened in a ledger, in the envelope of Formance's events.
+
+    sequence: the id of the line of the log that it tells of, gapless from 1; hash: of that line.
+    """
+
+    app: Literal["ledger"]
+    version: Literal["v2"]
+    type: EventType
+    date: str
+    ledger: str
+    sequence: int
+    hash: str
+    payload: dict[str, Any]
+
+
+class Webhook(Struct, rename="camel", omit_defaults=True):
+    """An address to which events are posted.
+
+    ledgers: names, or starts of names with `*` behind them. status: `failing` while deliveries
+    are tried again, `disabled` after they failed for too long. configured: whether it is set up
+    where the server is started, and not by a call. cursors: the last event that was delivered, by
+    ledger. secret: what signs deliveries, told only when the webhook is made.
+    """
+
+    id: str
+    url: str
+    ledgers: list[str]
+    status: WebhookStatus
+    created_at: str
+    cursors: dict[str, int]
+    configured: bool = False
+    failures: int = 0
+    failing_since: str | UnsetType = UNSET
+    retry_at: str | UnsetType = UNSET
+    last_error: str | UnsetType = UNSET
+    secret: str | UnsetType = UNSET
+
+
 class Ledger(Struct, rename="camel"):
     """A ledger of the server."""
 
@@ -217,6 +260,18 @@ class NewLedger(Struct):
     bucket: str = "_default"
     metadata: Metadata = {}
     features: dict[str, str] = {}
+
+
+class NewWebhook(Struct):
+    """An address to which events are to be posted.
+
+    ledgers: names, or starts of names with `*` behind them. history: whether what happened before
+    is delivered too.
+    """
+
+    url: str
+    ledgers: list[str] = field(default_factory=lambda: ["*"])
+    history: bool = False
 
 
 class Script(Struct):

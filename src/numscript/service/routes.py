@@ -62,6 +62,8 @@ PARAMETERS: dict[str, Parameter] = {
 }
 """The parameters of queries, by name."""
 
+EVENTS = "text/event-stream"
+"""The media type of a stream of events, each an answer of the route's type."""
 PAGING = ("pageSize", "cursor")
 FILTERED = ("query", "sort", *PAGING)
 

@@ -97,6 +97,7 @@ def serve_by_workers(settings: Settings, listener: socket.socket, options: dict[
 def worker_application() -> ASGIApp:
     """The application of one of several worker processes."""
     given = msgspec.json.decode(os.environ[HANDED_ON])
-    settings = Settings(**{**given, "origins": tuple(given["origins"])})
+    settings = Settings(**{**given, "origins": tuple(given["origins"]),
+                           "webhooks": tuple(given["webhooks"])})  # fmt: skip
     start_logging(as_json=settings.json_logs)
     return create_application(settings)

@@ -17,7 +17,10 @@ class Settings(NamedTuple):
     requests a second of one caller, 0 for any number; tokens: the file of access tokens; keys: the
     URL or file of the key set that signs JSON Web Tokens, with the issuer and audience they must
     have; origins: who may call from a browser; strict: whether a ledger that has a schema refuses
-    writes that name none; json_logs: whether logs are lines of JSON, or for people.
+    writes that name none; json_logs: whether logs are lines of JSON, or for people; streams: of
+    events, at once in a process; webhooks: URLs to which events are posted; webhook_secrets: the
+    file of what signs them; webhook_timeout: seconds a receiver may take; webhook_give_up: hours
+    after which one that fails is disabled; webhook_public: whether only public addresses may be.
     """
 
     storage: str
@@ -42,6 +45,12 @@ class Settings(NamedTuple):
     metrics: bool = True
     traces: bool = False
     json_logs: bool = True
+    streams: int = 1000
+    webhooks: tuple[str, ...] = ()
+    webhook_secrets: str | None = None
+    webhook_timeout: float = 10.0
+    webhook_give_up: float = 72.0
+    webhook_public: bool = False
 
     @property
     def guarded(self) -> bool:

@@ -11,6 +11,8 @@ from time import monotonic
 from typing import TypeVar
 
 from numscript.service.access import Access, Caller
+from numscript.service.deliveries import Deliveries
+from numscript.service.feeds import Feeds
 from numscript.service.problems import Problem
 from numscript.service.registry import Ledgers, Registry
 from numscript.service.settings import Settings
@@ -23,7 +25,7 @@ CALLERS_KEPT = 10_000
 
 
 class State:
-    """All that calls share. Raises StorageError, BadTokens."""
+    """All that calls share. Raises StorageError, BadTokens, BadWebhook."""
 
     def __init__(self, settings: Settings, storage: Storage | None = None) -> None:
         self.settings = settings
@@ -33,13 +35,22 @@ class State:
         self.registry = Registry(self.storage)
         self.ledgers = Ledgers(self.storage, self.registry)
         self.metrics = Metrics()
+        self.feeds = Feeds(settings.streams, self.metrics)
+        self.deliveries = Deliveries(settings, self.ledgers, self.metrics)
         self.rates = Rates(settings.rate)
         self.workers = Workers(settings.threads)
         self.under_way = 0
 
+    def committed(self, ledger: str) -> None:
+        """Tell those who follow a ledger that something may have been committed to it."""
+        self.feeds.committed(ledger)
+        self.deliveries.committed(ledger)
+
     def close(self) -> None:
         """Finish what is under way, and let go of everything."""
         self.workers.close()
+        self.deliveries.stop()
+        self.feeds.close()
         self.storage.close()
 
 

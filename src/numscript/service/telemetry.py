@@ -91,6 +91,14 @@ class Metrics:
             "numscript_requests_refused", "Requests refused before any work.", ("reason",),
             registry=self.registry,
         )  # fmt: skip
+        self.streams = Gauge(
+            "numscript_event_streams", "Streams of events that are open.", registry=self.registry,
+            multiprocess_mode="livesum",
+        )  # fmt: skip
+        self.deliveries = Counter(
+            "numscript_webhook_deliveries", "Events posted to webhooks.", ("outcome",),
+            registry=self.registry,
+        )  # fmt: skip
 
         self.known: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 

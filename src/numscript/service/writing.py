@@ -45,9 +45,10 @@ def asset_name(asset: str, color: str) -> str:
 class Writer:
     """Shows records. bigints_as_text: whether amounts become text."""
 
-    __slots__ = ("amount",)
+    __slots__ = ("amount", "as_text")
 
     def __init__(self, *, bigints_as_text: bool = False) -> None:
+        self.as_text = bigints_as_text
         self.amount: Any = str if bigints_as_text else _as_it_is
 
     def volume(self, volume: Volume) -> records.Volume:
@@ -129,13 +130,7 @@ class Writer:
 
     def log(self, row: Log, reverted: Mapping[int, Transaction]) -> records.Log:
         """A line of the log; `reverted` holds the transactions that lines tell of the revert of."""
-        data = json.loads(row.data)
-        if "transaction" in data:
-            transaction = data["transaction"]
-            transaction["reverted"] = False
-            transaction["insertedAt"] = transaction["updatedAt"] = write_instant(row.date)
-            for posting in transaction["postings"]:
-                posting["amount"] = self.amount(posting["amount"])
+        data = self.log_data(row)
         number = data.pop("revertedTransactionID", None)
         if number is not None:
             data["revertedTransaction"] = self.transaction(reverted[number], volumes=False)
@@ -144,10 +139,26 @@ class Writer:
             row.type,
             write_instant(row.date),
             data,
-            b64encode(bytes.fromhex(row.hash)).decode(),
+            log_hash(row),
             UNSET if row.idempotency_key is None else row.idempotency_key,
             UNSET if row.idempotency_hash is None else row.idempotency_hash,
         )
+
+    def log_data(self, row: Log) -> dict[str, Any]:
+        """What a line of the log tells; of a transaction also what the line itself says of it."""
+        data: dict[str, Any] = json.loads(row.data)
+        if "transaction" in data:
+            transaction = data["transaction"]
+            transaction["reverted"] = False
+            transaction["insertedAt"] = transaction["updatedAt"] = write_instant(row.date)
+            for posting in transaction["postings"]:
+                posting["amount"] = self.amount(posting["amount"])
+        return data
+
+
+def log_hash(row: Log) -> str:
+    """The hash of a line of the log, in base64."""
+    return b64encode(bytes.fromhex(row.hash)).decode()
 
 
 def _as_it_is(number: int) -> int:

@@ -10,8 +10,8 @@ from numscript.service import records
 from numscript.service.access import READ, WRITE
 from numscript.service.calls import Reply
 from numscript.service.problems import Problem
-from numscript.service.routes import FILTERED, PAGING, Route
-from numscript.service.v2 import accounts, bulk, ledgers, logs, schemas, transactions
+from numscript.service.routes import EVENTS, FILTERED, PAGING, Route
+from numscript.service.v2 import accounts, bulk, events, ledgers, logs, schemas, transactions
 
 Number = dict[str, records.Amount]
 MISSING = ((404, "LEDGER_NOT_FOUND"), (404, "NOT_FOUND"))
@@ -108,6 +108,23 @@ ROUTES = (
     Route("DELETE", "/v2/{ledger}/metadata/{key}", "deleteLedgerMetadata",
           "Delete a key of a ledger's metadata.", ledgers.delete_metadata, WRITE, status=204,
           errors=MISSING),
+    Route("GET", "/v2/{ledger}/events", "streamEvents",
+          "Follow what happens, as server-sent events; `after` may be `latest`.",
+          events.stream_events, READ, records.Event, query=("after",), media=EVENTS,
+          errors=MISSING),
+    Route("POST", "/v2/_/webhooks", "createWebhook",
+          "Have events posted to an address; the answer has the secret that signs them.",
+          events.create_webhook, WRITE, records.Data[records.Webhook], 201,
+          body=records.NewWebhook),
+    Route("GET", "/v2/_/webhooks", "listWebhooks", "List webhooks, the oldest first.",
+          events.list_webhooks, READ, records.Data[list[records.Webhook]]),
+    Route("GET", "/v2/_/webhooks/{webhook}", "getWebhook", "Show a webhook.",
+          events.get_webhook, READ, records.Data[records.Webhook]),
+    Route("POST", "/v2/_/webhooks/{webhook}/enable", "enableWebhook",
+          "Deliver again, now, to a webhook that failed.", events.enable_webhook, WRITE,
+          records.Data[records.Webhook]),
+    Route("DELETE", "/v2/_/webhooks/{webhook}", "deleteWebhook", "Deliver to a webhook no more.",
+          events.delete_webhook, WRITE, status=204),
     Route("GET", "/v2/_info", "getInfo", "Show the server and how it is set up.",
           ledgers.get_info, READ, records.Data[records.ServerInfo]),
     Route("GET", "/v2", "listLedgers", "List ledgers, the oldest first.",
