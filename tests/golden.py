@@ -48,6 +48,7 @@ def write(name: str, give: Callable[[str], str]) -> None:
 def main() -> None:
     """Write all golden files."""
     from tests.bytecode.test_compiler import disassembled
+    from tests.debugging.material import listed
     from tests.syntax.test_formatter import formatted
     from tests.syntax.test_parser import errors_of
 
@@ -55,6 +56,7 @@ def main() -> None:
         ("code.txt", disassembled),
         ("formatted.txt", formatted),
         ("syntax-errors.txt", errors_of),
+        ("traces.txt", listed),
     ):
         write(name, give)
         sys.stdout.write(f"wrote tests/golden/{name}\n")

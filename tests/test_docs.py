@@ -3,7 +3,7 @@
 * ```python: executed, block after block, in one namespace a page. A line that is followed by
   `# -> text` is an expression whose repr is that text.
 * ```console: each `$ numscript ...` is called, and prints what stands below it (its `note:` lines
-  may be left out).
+  may be left out). What stands behind `(debug) ` is typed.
 * ```sh: how to set up and test, which is not run; that CI does the same is checked below. What a
   `numscript` in it prints is the ```text behind it.
 * ```numscript: run with the inputs of the ```json behind it, and gives what is behind that: its
@@ -114,12 +114,17 @@ def test_console_examples_print_what_they_show(
     for block in blocks(path):
         if block.language == "console":
             for command, shown in commands(block):
-                assert printed(command) == shown, f"{path.name}:{block.line}"
+                assert printed(command, typed(shown)) == shown, f"{path.name}:{block.line}"
 
 
-def printed(command: list[str]) -> str:
+def typed(shown: str) -> str:
+    """What a person types at a prompt, of what stands below a command."""
+    return "\n".join(re.findall(r"^\(debug\) (.+)$", shown, re.MULTILINE))
+
+
+def printed(command: list[str], given: str = "") -> str:
     """What a command prints, without notes and without blanks at the ends of lines."""
-    output = CliRunner().invoke(main, command).output
+    output = CliRunner().invoke(main, command, input=given).output
     lines = [line.rstrip() for line in output.split("\n") if not line.startswith("note:")]
     return "\n".join(lines).rstrip()
 

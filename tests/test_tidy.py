@@ -30,6 +30,8 @@ FRONT = (*GROUND, "syntax", "analysis")
 CORE = (*FRONT, "bytecode", "runtime")
 KEPT = ("runtime.result", "runtime.store")
 """What of a run a storage and a ledger know: postings, and what a script may read."""
+ABOVE = ("inputs", "specs", "render", "debugging")
+"""What stands on a run and shows it, and knows of no storage."""
 IMPORTS: dict[str, tuple[str, ...]] = {
     "collector": (),
     "script": (),
@@ -53,18 +55,11 @@ IMPORTS: dict[str, tuple[str, ...]] = {
     "specs": (*CORE, "embedding", "", "inputs"),
     "render": (*CORE, "embedding", "", "inputs", "storage", "ledger", "specs"),
     "service": (*GROUND, *KEPT, "embedding", "", "storage", "ledger", "service"),
-    "cli": (
-        *CORE,
-        "embedding",
-        "",
-        "inputs",
-        "storage",
-        "ledger",
-        "specs",
-        "render",
-        "service",
-        "cli",
-    ),
+    "debugging": (*CORE, "embedding", "inputs", "debugging"),
+    "debugging.clauses": (*GROUND, "syntax", "bytecode"),
+    "debugging.adapter": (*CORE, "debugging", "", "render"),
+    "debugging.transport": ("debugging.adapter",),
+    "cli": (*CORE, "embedding", "", *ABOVE, "storage", "ledger", "service", "cli"),
     "__main__": ("cli",),
     "grammar": ("grammar", ""),
 }
@@ -90,7 +85,15 @@ THIRD_PARTIES = {
 }
 """The only modules that may import what is not Python's own."""
 
-PURE = ("", *CORE, "embedding")
+PURE = (
+    "",
+    *CORE,
+    "embedding",
+    "debugging.clauses",
+    "debugging.trace",
+    "debugging.session",
+    "debugging.adapter",
+)
 """What does no reading or writing, knows no time, and has nothing to do with chance or floats."""
 BANNED_IMPORTS = re.compile(
     "asyncio|datetime|decimal|fractions|http|io|logging|multiprocessing|os|pathlib|pickle|random|"

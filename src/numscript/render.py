@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numscript.bytecode.program import Code, Program
     from numscript.diagnostics import Diagnostic, Kind, NumscriptError
     from numscript.runtime.result import ExecutionResult, Posting
+    from numscript.script import Script, Span
     from numscript.specs import Difference, Mismatch, Outcome
 
 _CODES = {
@@ -113,7 +114,7 @@ def snippet(diagnostic: Diagnostic, *, color: bool) -> str:
     lines = [f"{start}{title}: {message}"]
     margin = 1
     if somewhere:
-        shown, margin = _marked_lines(diagnostic, tone, color)
+        shown, margin = _marked_lines(diagnostic.script, diagnostic.span, tone, color)
         lines += shown
     if diagnostic.hint:
         mark = style(f"{' ' * margin} = ", "blue", color=color)
@@ -122,9 +123,14 @@ def snippet(diagnostic: Diagnostic, *, color: bool) -> str:
     return "\n".join(lines)
 
 
-def _marked_lines(diagnostic: Diagnostic, tone: str, color: bool) -> tuple[list[str], int]:
+def marked_place(script: Script, span: Span, tone: str, *, color: bool) -> str:
+    """The lines of a script that a span is about, with carets under it."""
+    return "\n".join(_marked_lines(script, span, tone, color)[0][1:])
+
+
+def _marked_lines(script: Script, span: Span, tone: str, color: bool) -> tuple[list[str], int]:
     """The lines of the script with carets, and how wide their numbers are."""
-    script, first, last = diagnostic.script, diagnostic.start, diagnostic.end
+    first, last = script.position(span.start), script.position(span.end)
     if last.line > first.line and not script.line(last.line)[: last.column].strip():
         # The span ends before anything that can be seen on its last line.
         last = first._replace(line=last.line - 1, column=len(script.line(last.line - 1)))

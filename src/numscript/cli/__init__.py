@@ -24,6 +24,7 @@ COMMANDS = {
     "format": "Write scripts in the canonical style.",
     "test": "Run the cases of spec files.",
     "test-init": "Write a first spec file for a script.",
+    "debug": "Step through a run of a script.",
     "disassemble": "Show what a script is compiled to.",
     "explain": "Explain an error or warning by its code.",
     "ledger": "Keep books: commit transactions, read, export and verify them.",

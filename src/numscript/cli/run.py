@@ -25,8 +25,12 @@ WARNING = "warning"
 
 def script_options(command: Command) -> Command:
     """The script, its variables, and how it is compiled."""
+    return click.argument("script", type=JSON_FILE)(variable_options(command))
+
+
+def variable_options(command: Command) -> Command:
+    """The variables of a script, and how it is compiled."""
     options = (
-        click.argument("script", type=JSON_FILE),
         click.option(
             "--var", "pairs", metavar="NAME=VALUE", multiple=True, help="Give a variable."
         ),
@@ -46,10 +50,20 @@ def script_options(command: Command) -> Command:
     return command
 
 
+def store_options(command: Command) -> Command:
+    """What a script reads in a simulation."""
+    options = (
+        click.option("--balances", type=JSON_FILE, help="Balances: a JSON list of rows."),
+        click.option("--metadata", type=JSON_FILE, help="Metadata: account, then key, then text."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @click.command(short_help="Run a script and show what it does.")
 @script_options
-@click.option("--balances", type=JSON_FILE, help="Balances: a JSON list of rows.")
-@click.option("--metadata", type=JSON_FILE, help="Metadata: account, then key, then text.")
+@store_options
 @books.storage_option
 @click.option("--ledger", metavar="NAME", help="The ledger to commit to.  [default: main]")
 @books.transaction_options
@@ -114,31 +128,12 @@ def run(
     commit_script(storage=storage, ledger=ledger or books.MAIN, labels=labels, force=force, **given)
 
 
-def _simulate(
-    script: str,
-    pairs: tuple[str, ...],
-    variables: str | None,
-    balances: str | None,
-    metadata: str | None,
-    combined: str | None,
-    no_cache: bool,
-    features: tuple[str, ...],
-    output: str,
-) -> None:
+def _simulate(output: str, **given: Any) -> None:
     """Run a script on what files say, and show what comes out."""
     from numscript.diagnostics import NumscriptError
 
-    files.only_one_stdin(script, variables, balances, metadata, combined)
-    text = files.read_script(script)
-    if combined is None:
-        combined = _inputs_beside(script)
-        if combined is not None and output == "pretty":
-            console.note(f"inputs are read from {combined}")
-    inputs = _read_inputs(combined, variables, balances, metadata)
-    named = _named_values(pairs)
-    inputs.variables.update(named)
     try:
-        program = _compile(text, (*inputs.features, *features), named, no_cache)
+        program, inputs = read_simulation(output=output, **given)
         result = program.run(inputs.variables, inputs.store)
     except NumscriptError as error:
         console.fail(error, output)
@@ -150,6 +145,30 @@ def _simulate(
         from numscript import render
 
         console.show(render.result(result, color=console.use_color()))
+
+
+def read_simulation(
+    script: str,
+    pairs: tuple[str, ...],
+    variables: str | None,
+    balances: str | None,
+    metadata: str | None,
+    combined: str | None,
+    no_cache: bool,
+    features: tuple[str, ...],
+    output: str,
+) -> tuple[Program, Inputs]:
+    """The program of a script and its inputs. Raises BadInput, and as `compile` does."""
+    files.only_one_stdin(script, variables, balances, metadata, combined)
+    text = files.read_script(script)
+    if combined is None:
+        combined = inputs_beside(script)
+        if combined is not None and output == "pretty":
+            console.note(f"inputs are read from {combined}")
+    inputs = _read_inputs(combined, variables, balances, metadata)
+    named = _named_values(pairs)
+    inputs.variables.update(named)
+    return _compile(text, (*inputs.features, *features), named, no_cache), inputs
 
 
 def commit_script(
@@ -177,8 +196,8 @@ def commit_script(
         )
     files.only_one_stdin(script, variables, combined)
     text = files.read_script(script)
-    if combined is None and output == "pretty" and _inputs_beside(script):
-        console.note(f"{_inputs_beside(script)} is for simulations, and is not read")
+    if combined is None and output == "pretty" and inputs_beside(script):
+        console.note(f"{inputs_beside(script)} is for simulations, and is not read")
     inputs = _read_inputs(combined, variables, None, None)
     if inputs.balances or inputs.metadata:
         what = "balances" if inputs.balances else "metadata"
@@ -211,7 +230,7 @@ def _compile(
     return program
 
 
-def _inputs_beside(script: str) -> str | None:
+def inputs_beside(script: str) -> str | None:
     """The file of inputs beside a script, if there is one."""
     beside = f"{script}.inputs.json"
     return beside if script != files.STDIN and Path(beside).is_file() else None

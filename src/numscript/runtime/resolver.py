@@ -8,7 +8,7 @@ order of their declaration, then the needs of the statements.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from numscript import errors
@@ -95,8 +95,16 @@ def key_of(row: BalanceRow, slots: Sequence[Any]) -> BalanceKey | None:
     return account, asset, color
 
 
-def resolve(program: Program, variables: Mapping[str, object], store: Store) -> ResolvedProgram:
-    """Bind the variables and read all that the program needs. Raises ExecutionError."""
+def resolve(
+    program: Program,
+    variables: Mapping[str, object],
+    store: Store,
+    new_machine: Callable[..., Machine] = Machine,
+) -> ResolvedProgram:
+    """Bind the variables and read all that the program needs. Raises ExecutionError.
+
+    new_machine: makes the machine that binds the variables, for those who watch it.
+    """
     plan: Plan = program.__dict__.get("plan") or plan_of(program)
     slots = plan.template.copy()
     unread: tuple[int, Kind] | None = None
@@ -112,7 +120,7 @@ def resolve(program: Program, variables: Mapping[str, object], store: Store) -> 
             break
     reader = Reader(program, plan, store, slots)
     if unread or plan.has_origins:
-        machine = Machine(program, slots, reader.balances)
+        machine = new_machine(program, slots, reader.balances)
         machine.read_balance = reader.read_balance
         machine.read_metadata = reader.read_metadata
         machine.unread = unread
