@@ -3,7 +3,7 @@ PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test fmt docs tables golden bench bench-million
+.PHONY: help setup check test fmt docs tables editors golden bench bench-million
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -26,6 +26,9 @@ fmt: ## format, and mend what the linter can mend
 
 tables: ## make the parser's tables from the grammar
 	$(PYTHON) -m numscript.grammar.tables
+
+editors: ## write what the editors' highlighters are made of from the grammar
+	$(PYTHON) -m numscript.grammar.editors
 
 docs: ## write the generated pages: docs/errors.md, docs/opcodes.md, docs/cli.md
 	$(PYTHON) docs/generate.py

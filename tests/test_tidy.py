@@ -24,6 +24,7 @@ from tests.material import ROOT
 
 SRC = ROOT / "src" / "numscript"
 GRAMMAR_FOLDER = ROOT / "grammar"
+LSP_FOLDER = ROOT / "lsp" / "numscript_lsp"
 
 GROUND = ("collector", "script", "prelude", "diagnostics", "errors", "values")
 FRONT = (*GROUND, "syntax", "analysis")
@@ -32,6 +33,17 @@ KEPT = ("runtime.result", "runtime.store")
 """What of a run a storage and a ledger know: postings, and what a script may read."""
 ABOVE = ("inputs", "specs", "render", "debugging")
 """What stands on a run and shows it, and knows of no storage."""
+EDITED = (*CORE, "embedding", "", "inputs", "specs", "render")
+LSP_GROUND = (
+    "lsp.expectation",
+    "lsp.json_tree",
+    "lsp.lines",
+    "lsp.names",
+    "lsp.specs_symbols",
+    "lsp.tokens",
+    "lsp.tree",
+)
+"""What the language server knows of scripts, and what of itself its features stand on."""
 IMPORTS: dict[str, tuple[str, ...]] = {
     "collector": (),
     "script": (),
@@ -42,6 +54,8 @@ IMPORTS: dict[str, tuple[str, ...]] = {
     "syntax": (*GROUND, "syntax"),
     "syntax.nodes": ("script",),
     "syntax.tables": (),
+    "highlighting": ("script", "prelude", "syntax"),
+    "pygments": ("script", "highlighting"),
     "analysis": FRONT,
     "bytecode": (*GROUND, "bytecode"),
     "bytecode.opcodes": (),
@@ -60,10 +74,23 @@ IMPORTS: dict[str, tuple[str, ...]] = {
     "debugging.adapter": (*CORE, "debugging", "", "render"),
     "debugging.transport": ("debugging.adapter",),
     "cli": (*CORE, "embedding", "", *ABOVE, "storage", "ledger", "service", "cli"),
+    "cli.lsp": ("cli", "lsp.starting", "lsp.transports"),
     "__main__": ("cli",),
     "grammar": ("grammar", ""),
+    "grammar.editors": ("grammar", "", "highlighting", "prelude", "syntax.tables"),
+    "lsp": (*EDITED, "lsp"),
+    "lsp.features": (*EDITED, *LSP_GROUND, "lsp.features"),
+    "lsp.lines": (),
+    "lsp.expectation": ("prelude", "syntax", "lsp.tokens"),
+    "lsp.json_tree": ("script",),
+    "lsp.specs_symbols": ("script", "prelude", "lsp.json_tree", "lsp.tokens"),
+    "lsp.tokens": ("script", "syntax"),
+    "lsp.tree": ("script", "syntax"),
 }
-"""What of the package each module may import, by the longest name that fits; "" is the root."""
+"""What of the package each module may import, by the longest name that fits; "" is the root.
+
+`lsp` stands for the package `numscript_lsp`.
+"""
 
 NEVER = (
     ("bytecode.program", "bytecode.compiler", "a stored program runs without the front half"),
@@ -73,6 +100,7 @@ NEVER = (
 )
 THIRD_PARTIES = {
     "lark": ("grammar",),
+    "pygments": ("pygments",),
     "click": ("cli",),
     "psycopg": ("storage.postgres", "storage.pipeline"),
     "psycopg_pool": ("storage.postgres",),
@@ -82,6 +110,10 @@ THIRD_PARTIES = {
     "jwt": ("service.access",),
     "prometheus_client": ("service.telemetry",),
     "opentelemetry": ("service.telemetry",),
+    "attrs": ("lsp.starting",),
+    "lsprotocol": ("lsp.convert", "lsp.handlers", "lsp.server", "lsp.starting"),
+    "pygls": ("lsp.handlers", "lsp.server", "lsp.transports"),
+    "websockets": ("lsp.transports",),
 }
 """The only modules that may import what is not Python's own."""
 
@@ -166,6 +198,8 @@ class Module:
         self.path = path
         if path.is_relative_to(SRC):
             parts = path.relative_to(SRC).with_suffix("").parts
+        elif path.is_relative_to(LSP_FOLDER):
+            parts = ("lsp", *path.relative_to(LSP_FOLDER).with_suffix("").parts)
         else:
             parts = ("grammar", *path.relative_to(GRAMMAR_FOLDER).with_suffix("").parts)
         if parts[-1] == "__init__":
@@ -181,20 +215,27 @@ class Module:
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
                 for alias in node.names:
-                    yield alias.name, node.lineno
+                    yield as_module(alias.name), node.lineno
             elif isinstance(node, ast.ImportFrom):
                 stem = node.module or ""
                 if node.level:
                     parents = self.package.split(".")[: len(self.package) - node.level + 1]
                     stem = ".".join(part for part in ("numscript", *parents, stem) if part)
+                stem = as_module(stem)
                 for alias in node.names:
                     whole = f"{stem}.{alias.name}"
                     yield (whole if whole in names() else stem), node.lineno
 
 
+def as_module(name: str) -> str:
+    """A module's absolute name, with the language server's below `numscript` as the others."""
+    root, dot, inside = name.partition(".")
+    return f"numscript.lsp{dot}{inside}" if root == "numscript_lsp" else name
+
+
 @cache
 def modules() -> tuple[Module, ...]:
-    paths = [*SRC.rglob("*.py"), *GRAMMAR_FOLDER.rglob("*.py")]
+    paths = [*SRC.rglob("*.py"), *GRAMMAR_FOLDER.rglob("*.py"), *LSP_FOLDER.rglob("*.py")]
     return tuple(Module(path) for path in sorted(paths))
 
 

@@ -29,6 +29,7 @@ COMMANDS = {
     "explain": "Explain an error or warning by its code.",
     "ledger": "Keep books: commit transactions, read, export and verify them.",
     "serve": "Serve ledgers over HTTP, as Formance's ledger does.",
+    "lsp": "Start the language server for an editor.",
     "completion": "Print what makes a shell complete `numscript`.",
 }
 """The commands, in the order of `--help`. `numscript.cli.test_init.test_init` is `test-init`."""

@@ -1,0 +1,3 @@
+if vim.fn.has('nvim-0.11') == 1 then
+  vim.lsp.enable('numscript')
+end
