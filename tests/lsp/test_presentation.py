@@ -146,7 +146,7 @@ async def test_what_is_wrong_can_be_mended(client: LanguageClient, tmp_path: Pat
     found = await client.text_document_code_action_async(
         types.CodeActionParams(document, at, types.CodeActionContext([]))
     )
-    (action,) = found or ()
+    action = (found or ())[0]
     assert isinstance(action, types.CodeAction)
     assert action.kind == "quickfix"
     assert action.is_preferred

@@ -81,7 +81,9 @@ def declared(
             return Edit(Span(end, end), f"\n\n{new}")
         start = program.start
         return Edit(Span(start, start), f"{new}\n\n")
-    inside = text.index("{", block.start) + 1
+    inside = text.find("{", block.start, block.end) + 1
+    if not inside:
+        return None
     blanks = indentation(text, block.start) or ""
     if any(d.code < "NUM2" and d.span.start < block.end for d in checked.diagnostics):
         # In front of all, where nothing is broken yet.
