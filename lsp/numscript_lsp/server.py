@@ -86,11 +86,12 @@ class Protocol(LanguageServerProtocol):
 class NumscriptServer(LanguageServer):
     """A server for one client.
 
-    project: its documents and settings; asks_for_settings: whether the client wants to be asked;
+    confined: whether it shows the client nothing of this machine's files; project: its documents
+    and settings; asks_for_settings: whether the client wants to be asked;
     on_exit: what ends the connection where the process serves several clients.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, confined: bool = False) -> None:
         super().__init__(
             NAME,
             __version__,
@@ -98,7 +99,8 @@ class NumscriptServer(LanguageServer):
             protocol_cls=Protocol,
             converter_factory=default_converter,
         )
-        self.project = Project()
+        self.confined = confined
+        self.project = Project(confined=confined)
         self.asks_for_settings = False
         self.on_exit: Callable[[], None] | None = None
         self._waiting: dict[str, asyncio.Handle] = {}
@@ -120,6 +122,7 @@ class NumscriptServer(LanguageServer):
             encoding=Encoding(encoding),
             settings=read_settings(request.initialization_options),
             folders=[path for uri in folders if (path := path_of(uri)) is not None],
+            confined=self.confined,
         )
         workspace = request.capabilities.workspace
         self.asks_for_settings = bool(workspace and workspace.configuration)
@@ -330,9 +333,9 @@ class NumscriptServer(LanguageServer):
         )
 
 
-def make_server() -> NumscriptServer:
-    """A server with every handler."""
-    server = NumscriptServer()
+def make_server(*, confined: bool = False) -> NumscriptServer:
+    """A server with every handler. confined: whether this machine's files are none of its own."""
+    server = NumscriptServer(confined=confined)
     for row in ROWS:
         server.feature(row.method, row.options)(partial(row.handler, server))
     for name in cases.COMMANDS:

@@ -8,6 +8,7 @@ from threading import Lock
 from time import monotonic
 
 from numscript.service.access import Access, Caller
+from numscript.service.console.language_server import Languages
 from numscript.service.problems import Problem
 from numscript.service.registry import Ledgers, Registry
 from numscript.service.settings import Settings
@@ -31,11 +32,13 @@ class State:
         self.metrics = Metrics()
         self.rates = Rates(settings.rate)
         self.threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="call")
+        self.languages = Languages()
         self.under_way = 0
         self.stopping = False
 
     def close(self) -> None:
         """Finish what is under way, and let go of everything."""
+        self.languages.close()
         self.threads.shutdown(wait=True)
         self.storage.close()
 
