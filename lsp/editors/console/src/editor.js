@@ -111,6 +111,20 @@ function place(doc, { line, column }) {
   return Math.min(found.from + at, found.to);
 }
 
+const ALLOWED = new Set(
+  'A B BLOCKQUOTE BR CODE DIV EM H1 H2 H3 H4 HR I LI OL P PRE SPAN STRONG TABLE TBODY TD TH THEAD TR UL'.split(' '),
+);
+
+/** Markup of documentation without all that could do anything: it may quote a stranger's script. */
+function sanitize(html) {
+  const { body } = new DOMParser().parseFromString(html, 'text/html');
+  for (const node of [...body.querySelectorAll('*')]) {
+    if (!ALLOWED.has(node.tagName)) node.replaceWith(...node.childNodes);
+    for (const { name } of [...node.attributes]) if (name !== 'class') node.removeAttribute(name);
+  }
+  return body.innerHTML;
+}
+
 /** A transport over a WebSocket that is open. */
 function transport(socket) {
   const handlers = new Set();
@@ -206,6 +220,7 @@ export function createEditor({ parent, text, label, nonce, changed, keys = [] })
     async connect(socket) {
       const client = new LSPClient({
         timeout: 20000,
+        sanitizeHTML: sanitize,
         extensions: [
           serverCompletion(),
           hoverTooltips(),
