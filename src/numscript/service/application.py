@@ -333,9 +333,10 @@ class Called:
         if streamed or content:
             headers.append((b"content-type", reply.media.encode()))
         headers.append((b"x-content-type-options", b"nosniff"))
-        headers.append((b"cache-control", b"no-store"))
+        if "Cache-Control" not in reply.headers:
+            headers.append((b"cache-control", b"no-store"))
         head = self.scope["method"] == "HEAD"
-        if not streamed and reply.status != 204:
+        if not streamed and reply.status not in (204, 304):
             headers.append((b"content-length", str(len(content)).encode()))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         if streamed and not head:

@@ -33,7 +33,6 @@ POLICY = (
 )
 """What the page may do: use this server's files and call it, and nothing from anywhere else."""
 GUARDS = {
-    "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-cache",

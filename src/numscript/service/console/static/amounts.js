@@ -19,13 +19,18 @@ export function unit(asset) {
   return asset.replace(/\/\d+/, '');
 }
 
-/** An amount with the asset's decimals: 100 of `USD/2` is `1.00`. Digits are set apart by blanks. */
+/**
+ * An amount with the asset's decimals: 100 of `USD/2` is `1.00`. Digits are set apart by blanks; of
+ * more than two decimals the zeros at the end are left out.
+ */
 export function decimal(amount, asset) {
   const number = BigInt(amount);
   const places = precision(asset);
   const digits = (number < 0n ? -number : number).toString().padStart(places + 1, '0');
   const whole = digits.slice(0, digits.length - places).replace(/\B(?=(\d{3})+$)/g, '\u202f');
-  const rest = places ? `.${digits.slice(digits.length - places)}` : '';
+  const decimals = digits.slice(digits.length - places);
+  const kept = decimals.slice(0, 2) + decimals.slice(2).replace(/0+$/, '');
+  const rest = places ? `.${kept}` : '';
   return `${number < 0n ? '\u2212' : ''}${whole}${rest}`;
 }
 

@@ -4,6 +4,7 @@ import { amount, amountText } from './amounts.js';
 import { draw, make, table } from './dom.js';
 
 const NODE = { height: 30, least: 92, most: 190 };
+const GAP = { across: 96, down: 54 };
 
 /** Postings between the same accounts in the same asset, added up. */
 export function bands(postings) {
@@ -62,28 +63,32 @@ function picture(rows, width) {
   const columns = layers(rows);
   const deep = columns.length;
   const tall = Math.max(...columns.map((each) => each.length));
-  const upright = width < deep * NODE.least + (deep - 1) * 110;
+  const least = deep * NODE.least + (deep - 1) * GAP.across;
+  const upright = width < least && tall <= 3;
   const node = upright
-    ? Math.max(NODE.least, Math.min(NODE.most, (width - (tall - 1) * 10 - 4) / tall))
-    : Math.max(NODE.least, Math.min(NODE.most, (width - (deep - 1) * 110) / deep));
-  const total = upright ? Math.max(width, tall * (node + 10)) : width;
-  const height = upright ? deep * NODE.height + (deep - 1) * 84 + 4 : tall * 62 + 4;
+    ? Math.max(NODE.least, Math.min(NODE.most, width / tall - 10))
+    : Math.max(NODE.least, Math.min(NODE.most, (width - (deep - 1) * GAP.across) / deep));
+  const total = upright ? Math.max(width, tall * (node + 10)) : Math.max(width, least);
+  const step = NODE.height + GAP.down;
+  const height = upright ? (deep - 1) * step + NODE.height + 4 : tall * 50 + 8;
   const at = new Map();
   columns.forEach((accounts, depth) => accounts.forEach((account, place) => {
     const share = (place + 0.5) / accounts.length;
     at.set(account, upright
-      ? { x: share * total - node / 2, y: 2 + depth * (NODE.height + 84) }
-      : { x: 1 + (deep > 1 ? (depth * (width - node - 2)) / (deep - 1) : 0), y: share * height - NODE.height / 2 });
+      ? { x: share * total - node / 2, y: 2 + depth * step }
+      : { x: 1 + (deep > 1 ? (depth * (total - node - 2)) / (deep - 1) : 0), y: share * height - NODE.height / 2 });
   }));
   const largest = new Map();
   for (const { asset, amount: value } of rows) if (value > (largest.get(asset) ?? 0n)) largest.set(asset, value);
   const assets = [...largest.keys()];
   // Bands that leave or reach the same account stand beside each other.
   const spread = (list, band, room) => ((list.indexOf(band) + 1) / (list.length + 1) - 0.5) * room;
-  const lines = rows.map((band, number) => {
+  const lines = rows.map((band) => {
     const [from, to] = [at.get(band.source), at.get(band.destination)];
-    const out = spread(rows.filter(({ source }) => source === band.source), band, upright ? node : NODE.height);
-    const into = spread(rows.filter(({ destination }) => destination === band.destination), band, upright ? node : NODE.height);
+    const beside = rows.filter(({ source }) => source === band.source);
+    const towards = rows.filter(({ destination }) => destination === band.destination);
+    const out = spread(beside, band, upright ? node : NODE.height);
+    const into = spread(towards, band, upright ? node : NODE.height);
     let [x1, y1, x2, y2] = upright
       ? [from.x + node / 2 + out, from.y + NODE.height, to.x + node / 2 + into, to.y]
       : [from.x + node, from.y + NODE.height / 2 + out, to.x, to.y + NODE.height / 2 + into];
@@ -94,15 +99,15 @@ function picture(rows, width) {
       : `M${x1},${y1} C${x1 + bend},${y1} ${x2 - bend},${y2} ${x2},${y2}`;
     const most = largest.get(band.asset);
     const wide = most ? 2.5 + (11 * Number((band.amount * 1000n) / most)) / 1000 : 2.5;
-    // Labels of neighbours stand at other points of their bands, so that they do not meet.
-    const part = upright ? [0.5, 0.34, 0.66][number % 3] : 0.5;
+    // A label stands nearer to the end where bands are further apart.
+    const part = upright ? 0.5 : 0.5 + 0.14 * Math.sign(beside.length - towards.length);
     const mix = part * part * (3 - 2 * part);
     return {
       band: draw('path', { class: `flow-band c${assets.indexOf(band.asset) % 5}`, d: path, 'stroke-width': wide.toFixed(1) }),
       label: draw('text', {
         class: 'flow-label', 'text-anchor': 'middle',
         x: (x1 + (x2 - x1) * (upright ? mix : part)).toFixed(1), y: (y1 + (y2 - y1) * (upright ? part : mix) + 4).toFixed(1),
-      }, amountText(band.amount, band.asset)),
+      }, shortText(band.amount, band.asset)),
     };
   });
   return draw('svg', { width: Math.round(total), height: Math.round(height), role: 'img', 'aria-label': spoken(rows) },
@@ -113,6 +118,9 @@ function picture(rows, width) {
       draw('text', { x: (x + node / 2).toFixed(1), y: y + 19.5, 'text-anchor': 'middle' }, cut(account, node)))),
     lines.map(({ label }) => label));
 }
+
+/** An amount for a label; the table has all of its decimals. */
+const shortText = (value, asset) => amountText(value, asset).replace(/(\.\d\d)\d+/, '$1…');
 
 const spoken = (rows) =>
   rows.slice(0, 12).map((row) => `${row.source} pays ${row.destination} ${amountText(row.amount, row.asset)}`).join('; ')
@@ -133,6 +141,6 @@ export function flow(postings, { link, caption = 'Postings', most = 24 } = {}) {
   } else place.append(make('p', { class: 'empty' }, `${rows.length} flows are too many for a picture; the table has them.`));
   const cells = postings.map(({ source, destination, amount: value, asset, color }) =>
     [account(source), account(destination), amount(value, color ? `${asset} ${color}` : asset)]);
-  return make('div', { class: 'flow' }, place,
+  return make('div', { class: postings.length > 8 ? 'flow long' : 'flow' }, place,
     table(caption, [['From'], ['To'], ['Amount', 'number']], cells, 'plain'));
 }

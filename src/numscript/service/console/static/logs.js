@@ -10,6 +10,9 @@ const WORDS = {
   DELETE_METADATA: 'metadata deleted',
 };
 
+/** A hash of the API, which is in base64, in the digits that exported logs have. */
+const hex = (text) => Array.from(atob(text), (each) => each.charCodeAt(0).toString(16).padStart(2, '0')).join('');
+
 function about(ledger, { type, data }) {
   const link = (id) => make('a', { href: transactionLink(ledger, id) }, `transaction ${id}`);
   const target = () => (data.targetType === 'TRANSACTION' ? link(data.targetId) : make('code', {}, data.targetId));
@@ -50,7 +53,7 @@ export async function showLogs({ parts: [ledger], query }) {
   };
   const rows = page.data.map((row) => [
     String(row.id), when(row.date), make('span', { class: 'badge' }, WORDS[row.type] ?? row.type),
-    [about(ledger, row), make('div', { class: 'hash' }, row.hash)],
+    [about(ledger, row), make('div', { class: 'hash' }, hex(row.hash))],
   ]);
   return {
     leave: () => stop.abort(),

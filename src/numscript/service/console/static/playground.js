@@ -179,11 +179,11 @@ export async function showPlayground({ query, ledger }) {
   function showResult(found) {
     showProblems(found.diagnostics);
     result.hidden = false;
-    const { postings, txMeta, accountsMeta, metadata, printed } = found.result ?? {};
+    const { postings, txMeta, accountsMeta, printed } = found.result ?? {};
     const error = found.diagnostics.find(({ severity }) => severity === 'error');
     const notes = [
       ...Object.entries(txMeta ?? {}).map(([each, value]) => ['the transaction', each, plain(value)]),
-      ...Object.entries(accountsMeta ?? metadata ?? {}).flatMap(([account, rows]) => Object.entries(rows).map(([each, value]) => [account, each, plain(value)])),
+      ...Object.entries(accountsMeta ?? {}).flatMap(([account, rows]) => Object.entries(rows).map(([each, value]) => [account, each, plain(value)])),
     ];
     result.replaceChildren(...(found.result ? [
       make('h2', {}, 'A run would do this; nothing is written'), flow(postings),
