@@ -28,7 +28,10 @@ DOCUMENT = ("/openapi.json", "/swagger.json", "/docs")
 @contextmanager
 def running(settings: Settings) -> Iterator[str]:
     """The address of a server in a thread of this process."""
-    config = uvicorn.Config(create_application(settings), log_config=None, lifespan="on")
+    application = create_application(settings)
+    config = uvicorn.Config(
+        application, log_config=None, lifespan="on", ws="websockets-sansio"
+    )
     server = uvicorn.Server(config)
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))

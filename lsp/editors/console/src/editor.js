@@ -125,6 +125,17 @@ function sanitize(html) {
   return body.innerHTML;
 }
 
+/**
+ * The client says that it asks for diagnostics, but waits to be told; a server that believes it
+ * would tell nothing.
+ */
+function waiting(message) {
+  const tree = JSON.parse(message);
+  if (tree.method !== 'initialize') return message;
+  delete tree.params.capabilities.textDocument?.diagnostic;
+  return JSON.stringify(tree);
+}
+
 /** A transport over a WebSocket that is open. */
 function transport(socket) {
   const handlers = new Set();
@@ -132,7 +143,7 @@ function transport(socket) {
     for (const handler of handlers) handler(data);
   });
   return {
-    send: (message) => socket.readyState === WebSocket.OPEN && socket.send(message),
+    send: (message) => socket.readyState === WebSocket.OPEN && socket.send(waiting(message)),
     subscribe: (handler) => handlers.add(handler),
     unsubscribe: (handler) => handlers.delete(handler),
   };

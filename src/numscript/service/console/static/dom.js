@@ -25,12 +25,20 @@ export function draw(tag, attributes = {}, ...inside) {
 export function table(caption, columns, rows, kind = 'cards') {
   const cell = (inside, at) =>
     make(at ? 'td' : 'th', { class: columns[at][1], scope: at ? undefined : 'row' }, inside);
-  return make('div', { class: 'scroll' },
+  const place = make('div', { class: 'scroll' },
     make('table', { class: kind },
       make('caption', {}, caption),
       make('thead', {}, make('tr', {},
         columns.map(([title, name]) => make('th', { scope: 'col', class: name }, title)))),
       make('tbody', {}, rows.map((row) => make('tr', {}, row.map(cell))))));
+  // What is wider than its place can be scrolled by keys, and so must take them.
+  new ResizeObserver(() => {
+    const wider = place.scrollWidth > place.clientWidth;
+    for (const [name, value] of [['tabindex', 0], ['role', 'group'], ['aria-label', caption]])
+      if (wider) place.setAttribute(name, value);
+      else place.removeAttribute(name);
+  }).observe(place);
+  return place;
 }
 
 /** Say something to everybody, also to those who do not see it. */

@@ -50,7 +50,7 @@ export function metadataPanel(found, path, again) {
   const rows = Object.entries(found).map(([each, text]) => [each, make('span', { class: 'address' }, text),
     make('button', { class: 'plain danger', 'aria-label': `Delete ${each}`, onclick: () => drop(each) }, 'Delete')]);
   return make('section', { class: 'panel' }, make('h2', {}, 'Metadata'),
-    rows.length ? table('Keys and their texts', [['Key'], ['Text'], ['', 'number']], rows, 'plain') : make('p', { class: 'empty' }, 'There are none.'),
+    rows.length ? table('Keys and their texts', [['Key'], ['Text'], ['Change', 'number']], rows, 'plain') : make('p', { class: 'empty' }, 'There are none.'),
     make('form', { onsubmit: set }, make('label', { class: 'grow' }, 'Key', key), make('label', { class: 'grow' }, 'Text', value),
       make('button', {}, 'Set')), said);
 }
