@@ -100,9 +100,10 @@ def test_the_steps_of_a_run_are_walked_through(chromium: Any, books: Api) -> Non
         page.keyboard.press("End")
         assert "the end" in page.inner_text("#steps")
         made = page.locator("#result .flow tbody tr").count()
-        assert page.locator("#steps table", has_text="Postings so far").locator(
-            "tbody tr"
-        ).count() == made
+        assert (
+            page.locator("#steps table", has_text="Postings so far").locator("tbody tr").count()
+            == made
+        )
 
 
 def test_a_run_that_fails_says_why_and_stops_there(chromium: Any, books: Api) -> None:

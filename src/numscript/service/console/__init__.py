@@ -17,9 +17,9 @@ ROUTES = (
           media=pages.HTML),
     Route("GET", "/console/static/{name}", "consoleFile", "A file of the console.",
           pages.show_file, None),
-    Route("POST", "/console/check", "checkScript", "Say what a script asks for, and what is wrong.",
+    Route("POST", "/console/check", "checkScript", "Say what a script asks for.",
           playground.check_script, READ, body=playground.Sheet),
-    Route("POST", "/console/run", "traceScript", "Run a script, step by step; nothing is written.",
+    Route("POST", "/console/run", "traceScript", "Run a script step by step, and write nothing.",
           playground.trace_script, READ, body=playground.Sheet),
 )  # fmt: skip
 """The routes of the console, besides its WebSocket."""

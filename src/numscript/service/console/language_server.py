@@ -42,6 +42,7 @@ class Languages:
     def __init__(self) -> None:
         self.open = 0
         self.loop: asyncio.AbstractEventLoop | None = None
+        self.thread: Thread | None = None
         self.lock = Lock()
 
     def start(self) -> asyncio.AbstractEventLoop:
@@ -51,7 +52,8 @@ class Languages:
                 # They tell of every message, and scripts have no place in the log.
                 logging.getLogger("pygls").setLevel(logging.WARNING)
                 self.loop = asyncio.new_event_loop()
-                Thread(target=self.loop.run_forever, name="language", daemon=True).start()
+                self.thread = Thread(target=self.loop.run_forever, name="language", daemon=True)
+                self.thread.start()
             return self.loop
 
     async def do(self, work: Coroutine[Any, Any, Any]) -> Any:
@@ -60,8 +62,10 @@ class Languages:
 
     def close(self) -> None:
         """End the thread."""
-        if self.loop is not None:
+        if self.loop is not None and self.thread is not None:
             self.loop.call_soon_threadsafe(self.loop.stop)
+            self.thread.join()
+            self.loop.close()
 
 
 async def converse(state: State, scope: Scope, receive: Receive, send: Send) -> None:
