@@ -22,8 +22,9 @@ from numscript.service.access import READ, check_scope
 from numscript.service.problems import Problem
 
 if TYPE_CHECKING:
-    from numscript.service.state import State
     from numscript_lsp.server import NumscriptServer
+
+    from numscript.service.state import State
 
 PATH = "/console/lsp"
 MOST = 64

@@ -29,7 +29,8 @@ MEDIA = {
 """What the files are, by how their names end."""
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; "
-    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
 )
 """What the page may do: use this server's files and call it, and nothing from anywhere else."""
 GUARDS = {
