@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -151,8 +151,11 @@ def test_a_run_reads_no_ledger_that_the_caller_may_not(guarded: tuple[Api, str])
 # --- the language server ---
 
 
-def dial(api: Api, **more: Any) -> ClientConnection:
-    return connect(f"{api.url.replace('http', 'ws')}/console/lsp", **more)
+def dial(api: Api, origin: str | None = None) -> ClientConnection:
+    found: ClientConnection = connect(
+        f"{api.url.replace('http', 'ws')}/console/lsp", origin=cast("Any", origin)
+    )
+    return found
 
 
 def ask(socket: ClientConnection, method: str, params: dict[str, Any], number: int = 1) -> Any:

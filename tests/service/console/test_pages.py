@@ -35,6 +35,7 @@ def test_every_page_is_accessible_and_fits(
             page.wait_for_selector("main:not([aria-busy]) h1")
             if "logs" in place:
                 page.wait_for_selector("#chain.good")
+            assert not re.search(r"\b(null|undefined|NaN|object Object)\b", page.inner_text("main"))
             check_access(page)
             check_width(page)
 

@@ -75,7 +75,7 @@ async function show() {
     const made = await page({ parts, query, again: show, ledger });
     if (mine !== turn) return made.leave?.();
     leave = made.leave ?? null;
-    main.replaceChildren(...made.nodes);
+    main.replaceChildren(...made.nodes.filter(Boolean));
     made.shown?.();
   } catch (problem) {
     if (mine !== turn) return;

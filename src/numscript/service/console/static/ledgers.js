@@ -8,9 +8,9 @@ export async function showLedgers({ query, ledger }) {
   const cards = await Promise.all(cursor.data.map(async (row) => {
     const { data } = await get(`v2/${name(row.name)}/stats`);
     return make('li', { class: 'panel' },
-      make('a', { href: `#/l/${name(row.name)}/accounts` }, row.name),
+      make('a', { class: 'ledger', href: `#/l/${name(row.name)}/accounts` }, row.name),
       make('div', { class: 'soft small' }, `${data.accounts} accounts · `,
-        make('a', { class: 'plain', href: `#/l/${name(row.name)}/transactions` }, `${data.transactions} transactions`)),
+        make('a', { href: `#/l/${name(row.name)}/transactions` }, `${data.transactions} transactions`)),
       make('div', { class: 'soft small' }, 'since ', when(row.addedAt)));
   }));
   const input = make('input', { id: 'filter', required: true, pattern: '[0-9A-Za-z_\\-]{1,63}', placeholder: 'main',

@@ -40,7 +40,7 @@ export async function showTransactions({ parts: [ledger], query }) {
         transactionTable(ledger, page.data), pages(path, page, { account })),
       postings.length ? make('section', { class: 'panel' }, make('h2', {}, `Who paid whom in ${page.data.length === 1 ? 'this one' : `these ${page.data.length}`}`),
         flow(postings, { link: accountLink(ledger), caption: 'Postings of all transactions on this page' })) : null,
-    ].filter(Boolean),
+    ],
   };
 }
 
@@ -80,7 +80,7 @@ export async function showTransaction({ parts: [ledger, id], again }) {
       volumes.length ? make('section', { class: 'panel' }, make('h2', {}, 'Balances'),
         table('Before and after', [['Account'], ['Before', 'number'], ['After', 'number']], volumes, 'plain')) : null,
       metadataPanel(row.metadata, `${path}/metadata`, again),
-    ].filter(Boolean),
+    ],
   };
 }
 
