@@ -39,11 +39,14 @@ golden: ## write the golden files anew; read the difference before it is committ
 bench: ## measure everything and write docs/performance.md; takes half an hour, on a calm machine
 	@mkdir -p .benchmarks
 	$(PYTHON) -m pip install --quiet --editable '.[bench]'
-	for run in 1 2 3; do $(PYTHON) -m pytest benchmarks -q -k "not growth" \
-	  --benchmark-json=.benchmarks/stages-$$run.json || exit 1; done
-	$(PYTHON) -m pytest benchmarks -q -k growth --benchmark-max-time=0.3 \
+	for run in 1 2 3; do $(PYTHON) -m pytest -q --benchmark-json=.benchmarks/stages-$$run.json \
+	  benchmarks/test_stages.py benchmarks/test_startup.py benchmarks/test_memory.py || exit 1; done
+	for suite in ledger lsp; do $(PYTHON) -m pytest -q benchmarks/test_$$suite.py \
+	  --benchmark-json=.benchmarks/$$suite.json || exit 1; done
+	$(PYTHON) -m pytest -q benchmarks/test_growth.py --benchmark-max-time=0.3 \
 	  --benchmark-json=.benchmarks/growth.json
-	$(PYTHON) -m benchmarks.report .benchmarks/stages-?.json .benchmarks/growth.json
+	$(PYTHON) -m benchmarks.report .benchmarks/stages-?.json .benchmarks/ledger.json \
+	  .benchmarks/lsp.json .benchmarks/growth.json
 
 bench-million: ## fill a ledger on Postgres with a million transactions, write docs/ledger-plans.md
 	$(PYTHON) -m pip install --quiet --editable '.[bench]'

@@ -359,6 +359,28 @@ def ledger_lines(results: Results) -> list[str]:
     return [*LEDGER.splitlines(), "", *table(head, rows)] if rows else []
 
 
+EDITOR = """\
+## The language server
+
+Milliseconds from a client's message to the answer, over a pipe, the client's own work included. A
+keystroke is answered by the diagnostics of the text with it. The last two lines are whole
+processes, from their start to the answer to `initialize`: a server of pygls without anything in
+it, and ours.
+"""
+
+
+def editor_lines(results: Results) -> list[str]:
+    """How long an editor waits."""
+    rows = []
+    for what, lines, middle, slow, aim in results.answers:
+        name = f"{what}, {lines:,} lines" if lines else f"start of {what}"
+        aimed = f"{aim:g}" if aim else MISSING
+        word = "" if aim is None else "met" if slow < aim else "**not met**"
+        rows.append([name, figure(middle), figure(slow), aimed, word])
+    head = ["", "median", "95th percentile", "aim", ""]
+    return [*EDITOR.splitlines(), "", *table(head, rows)] if rows else []
+
+
 def growth_lines(results: Results) -> list[str]:
     """The exponents, then the times that they come from."""
     slopes = exponents(results)
@@ -408,6 +430,7 @@ def page(results: Results) -> str:
         *startup_lines(results),
         *memory_lines(results),
         *ledger_lines(results),
+        *editor_lines(results),
         *growth_lines(results),
     ]
     return "\n".join(lines).rstrip() + "\n"

@@ -39,6 +39,20 @@ class Row(NamedTuple):
         return " / ".join(part for part in parts if part)
 
 
+class Answer(NamedTuple):
+    """How long an editor waits for something, in milliseconds.
+
+    lines: of the script that is open, 0 where none is; aim: what the 95th percentile should stay
+    below, if anything.
+    """
+
+    what: str
+    lines: int
+    median: float
+    slow: float
+    aim: float | None
+
+
 class Results(NamedTuple):
     """All rows of one run of the suite, or of several taken together."""
 
@@ -46,6 +60,7 @@ class Results(NamedTuple):
     units: list[float]
     machine: Mapping[str, Any]
     date: str
+    answers: tuple[Answer, ...] = ()
 
     def find(self, suite: str, program: str, stage: str, size: int = 0) -> Row | None:
         """A row, if it was measured."""
@@ -76,7 +91,13 @@ def from_json(document: Mapping[str, Any]) -> Results:
     entries = [entry for entry in document["benchmarks"] if "unit" in entry["extra_info"]]
     rows = {row.name: row for row in map(_row, entries)}
     units = [row.unit for row in rows.values()]
-    return Results(rows, units, document["machine_info"], document["datetime"][:10])
+    answers = tuple(_answer(e) for e in document["benchmarks"] if "p95_ms" in e["extra_info"])
+    return Results(rows, units, document["machine_info"], document["datetime"][:10], answers)
+
+
+def _answer(entry: Mapping[str, Any]) -> Answer:
+    notes, middle = entry["extra_info"], 1000 * entry["stats"]["median"]
+    return Answer(notes["program"], notes.get("size", 0), middle, notes["p95_ms"], notes["aim_ms"])
 
 
 def _row(entry: Mapping[str, Any]) -> Row:
@@ -105,7 +126,8 @@ def together(runs: Sequence[Results]) -> Results:
         found.sort(key=lambda row: row.beside or row.ratio)
         rows[name] = found[(len(found) - 1) // 2]
     units = [unit for run in runs for unit in run.units]
-    return Results(rows, units, runs[-1].machine, runs[-1].date)
+    answers = next((run.answers for run in reversed(runs) if run.answers), ())
+    return Results(rows, units, runs[-1].machine, runs[-1].date, answers)
 
 
 def geometric_mean(figures: Iterable[float]) -> float:

@@ -12,7 +12,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
@@ -191,22 +190,3 @@ def test_start(benchmark: BenchmarkFixture, server: str) -> None:
     notes = {"suite": "lsp", "program": server, "stage": "start", "aim_ms": None}
     benchmark.extra_info.update(notes)
     rounds(benchmark, start, STARTS)
-
-
-def main(path: Path) -> None:
-    """Print the percentiles of a run: `python -m benchmarks.test_lsp FILE.json`."""
-    tree = json.loads(path.read_text("utf-8"))
-    for row in tree["benchmarks"]:
-        info = row["extra_info"]
-        if info.get("suite") == "lsp":
-            middle, aim = 1000 * row["stats"]["median"], info["aim_ms"]
-            size = f" at {info['size']} lines" if info.get("size") else ""
-            wanted = f", aim {aim}" if aim else ""
-            sys.stdout.write(
-                f"{info['program']}{size}: median {middle:.1f} ms, "
-                f"95th percentile {info['p95_ms']:.1f} ms{wanted}\n"
-            )
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

@@ -113,7 +113,7 @@ THIRD_PARTIES = {
     "opentelemetry": ("service.telemetry",),
     "attrs": ("lsp.starting",),
     "lsprotocol": ("lsp.convert", "lsp.handlers", "lsp.server", "lsp.starting"),
-    "pygls": ("lsp.handlers", "lsp.server", "lsp.transports", "service.console.language_server"),
+    "pygls": ("lsp.handlers", "lsp.server", "lsp.transports", "service.console"),
     "websockets": ("lsp.transports",),
 }
 """The only modules that may import what is not Python's own."""

@@ -1728,7 +1728,7 @@ class BrokenBound(Kind):
 class NoBooks(Kind):
     """A storage that is opened for reading only holds no books, or those of an older version.
 
-    version: that of its tables, 0 where it has none.
+    found: what it holds instead.
 
     ```python
     import sqlite3
@@ -1750,10 +1750,10 @@ class NoBooks(Kind):
 
     code = "NUM609"
     title = "no books"
-    text = "`{url}` has no books of this version"
-    hint_text = "`numscript ledger init` makes them"
+    text = "`{url}` has {found}"
+    hint_text = "`numscript ledger init` makes or upgrades them"
     url: str
-    version: int
+    found: str
 
 
 CATALOGUE: dict[str, type[Kind]] = {

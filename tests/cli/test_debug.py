@@ -84,7 +84,7 @@ def test_a_run_is_stepped_through_from_a_pipe(call: Call) -> None:
 
 def test_breakpoints_and_going_back(call: Call) -> None:
     shown = transcript(
-        call, "break 7", "b 9", "c", "b", "c", "reverse", "delete 9", "d", "c", "k 2", "c"
+        call, "break 7", "b 9", "c", "b", "c", "reverse", "delete 9", "d 7", "c", "k 2", "c"
     )
     assert "(debug) break 7\nbreakpoint at 8:3  destination in 2 shares; line 7 does" in shown
     assert "(debug) c\n  @alice USD/2: 60 -> 40\n  @bob USD/2: 0 -> -30\n" in shown
@@ -92,7 +92,7 @@ def test_breakpoints_and_going_back(call: Call) -> None:
     assert "(debug) b\nbreakpoint at 8:3  destination in 2 shares\nbreakpoint at 9:5" in shown
     assert "(debug) reverse\nsale.num:8:3: breakpoint\n" in shown
     assert "(debug) delete 9\nbreakpoint at 8:3" in shown
-    assert "(debug) d\nno breakpoints\n" in shown
+    assert "(debug) d 7\nno breakpoints\n" in shown
     assert shown.count("the run is over\nSource  Destination  Asset  Amount\nalice   carol") == 2
     assert "(debug) k 2\n  @bob USD/2: -5 -> -30\n  funds: bob 25\nsale.num:10:5\n" in shown
 

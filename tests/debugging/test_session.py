@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -7,8 +8,15 @@ import pytest
 from numscript.debugging.session import Session
 from tests.debugging.material import traced
 
+INPUTS = {
+    "variables": {"fee": "1/4"},
+    "balances": [
+        {"account": "ana", "asset": "X", "amount": 60},
+        {"account": "tax", "asset": "X", "amount": 7},
+    ],
+}
 SCRIPT = """\
-// {"variables": {"fee": "1/4"}, "balances": [{"account": "ana", "asset": "X", "amount": 60}]}
+// INPUTS
 vars { portion $fee }
 send [X 40] (
   source = {
@@ -21,7 +29,7 @@ send [X 40] (
   }
 )
 send [X 2] ( source = @ana destination = @bob )
-"""
+""".replace("INPUTS", json.dumps(INPUTS))
 
 
 @pytest.fixture
@@ -133,6 +141,7 @@ def test_a_watched_account_stops_the_run_when_its_balance_has_changed(session: S
         ("get_amount(balance(@ana, X)) + 1", "51"),
         ("overdraft(@card, X)", "X 30"),
         ("@ana", "X 50"),
+        ("balance(@tax, X)", "X 7"),
         ("@nobody", "nobody"),
     ],
 )
@@ -157,6 +166,17 @@ def test_what_is_no_expression_is_refused(session: Session, expression: str, rea
     session.at = 3
     with pytest.raises(ValueError, match=re.escape(reason)):
         session.evaluate(expression)
+
+
+def test_a_balance_that_the_run_never_reads_is_read_where_it_is_asked_for(
+    session: Session,
+) -> None:
+    assert session.evaluate("balance(@ana, X)") == "X 60"
+    assert session.evaluate("balance(@tax, X)") == "X 7"
+    session.at = session.last
+    assert session.state.balances["tax", "X", ""] == 5
+    assert session.evaluate("balance(@tax, X)") == "X 12"
+    assert session.evaluate("balance(@ana, X)") == "X 48"
 
 
 def test_a_variable_has_its_value_once_it_is_declared() -> None:

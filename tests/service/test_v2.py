@@ -469,6 +469,9 @@ def test_ledgers_are_created_once_and_described(api: Api) -> None:
     api.call("POST", f"/v2/{name}", new, status=400, code="LEDGER_ALREADY_EXISTS")
     shown = api.call("GET", f"/v2/{name}")["data"]
     assert (shown["name"], shown["bucket"], shown["metadata"]) == (name, "eu", {"country": "fr"})
+    long = {"metadata": {"k" * 255: "v"}}
+    api.call("POST", f"/v2/{name}-c", long, status=400, code="VALIDATION")
+    api.call("GET", f"/v2/{name}-c", status=404, code="NOT_FOUND")
     api.call("PUT", f"/v2/{name}/metadata", {"a": "b"}, status=204)
     api.call("DELETE", f"/v2/{name}/metadata/country", status=204)
     assert api.call("GET", f"/v2/{name}")["data"]["metadata"] == {"a": "b"}

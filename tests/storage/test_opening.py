@@ -244,17 +244,17 @@ def test_books_are_read_without_being_made_or_upgraded(tmp_path: Path, postgres_
     url, drop = fresh_database(postgres_url)
     known = len(tables.migrations(tables.POSTGRES))
 
-    def reason() -> object:
-        kind = refused(errors.CannotOpen, lambda: open_storage(url, read_only=True))
-        return kind.fields["reason"]
+    def found() -> object:
+        kind = refused(errors.NoBooks, lambda: open_storage(url, read_only=True))
+        return kind.fields["found"]
 
     with psycopg.connect(url, autocommit=True) as connection:
-        assert reason() == "it has no books, and is read-only"
+        assert found() == "no books"
         made = connection.execute("SELECT count(*) FROM pg_class WHERE relname ~ 'numscript'")
         assert made.fetchone() == (0,)
         open_storage(url).close()
         connection.execute("UPDATE numscript_schema SET version = 1")
-        assert reason() == "it has no books of this version, and is read-only"
+        assert found() == "books of the older version 1"
         connection.execute("UPDATE numscript_schema SET version = %s", (known,))
     file = f"sqlite:///{tmp_path / 'books.db'}"
     for place in (url, file):

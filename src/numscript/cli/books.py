@@ -246,7 +246,7 @@ def _open_storage(url: str | None, access: Access) -> Storage:
     """The storage of a URL, as far as a command that does no more may open it."""
     from numscript import errors
     from numscript.diagnostics import StorageError
-    from numscript.storage import open_storage
+    from numscript.storage import open_storage, tables
 
     url = check_url(url)
     missing = None if access is Access.CREATE else _missing_file(url)
@@ -263,11 +263,8 @@ def _open_storage(url: str | None, access: Access) -> Storage:
         return open_storage(url, read_only=True)
     except StorageError as error:
         match error.kind:
-            case errors.NoBooks(version=0) if access is Access.TRY:
+            case errors.NoBooks(found=tables.NO_BOOKS) if access is Access.TRY:
                 return open_storage("memory:")
-            case errors.NoBooks(version=version):
-                kind = errors.NoBooks(url=shown_url(url), version=version)
-                raise StorageError.of(kind) from None
         raise
 
 

@@ -184,9 +184,12 @@ class Stepping:
         elif argument.removeprefix("@") in session.watched:
             session.watched.remove(argument.removeprefix("@"))
         else:
-            line, _ = self.read_place(argument)
+            line, column = self.read_place(argument)
             clauses = session.trace.clauses
             there = {c.number for c in clauses.stops if clauses.position(c).line == line}
+            moved = clauses.first_stop(line, column)
+            if not there and moved is not None:
+                there = {moved.number}
             if not there & session.breakpoints:
                 raise Refusal(f"there is no breakpoint on line {line + 1}")
             session.breakpoints -= there

@@ -8,10 +8,11 @@ from numscript.debugging.trace import CLAUSE, END, FAILURE
 from numscript.diagnostics import NumscriptError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numscript.debugging.clauses import Clause
     from numscript.debugging.trace import State, Step, Trace
+    from numscript.runtime.store import BalanceKey, MetadataQuery
 
 START = "start"
 STEP = "step"
@@ -145,6 +146,30 @@ class Session:
         return _evaluate(text, self.trace, state)
 
 
+class InFlight:
+    """A store that has the balances as they are at a step, also those that the run never reads."""
+
+    def __init__(self, trace: Trace, state: State) -> None:
+        self.trace = trace
+        self.state = state
+
+    def get_balances(self, query: Sequence[BalanceKey]) -> Mapping[BalanceKey, int]:
+        """What is in flight; where the run counts from zero, on top of what the account has."""
+        read, current = self.trace.read, self.state.balances
+        unread = [key for key in query if key not in read]
+        found = dict(self.trace.store.get_balances(unread)) if unread else {}
+        return {
+            key: current.get(key, read[key])
+            if key in read
+            else found.get(key, 0) + current.get(key, 0)
+            for key in query
+        }
+
+    def get_metadata(self, query: MetadataQuery) -> Mapping[str, Mapping[str, str]]:
+        """The metadata that the run would read."""
+        return self.trace.store.get_metadata(query)
+
+
 def describe_asset(asset: str, color: str) -> str:
     """An asset with its colour, as a script writes it."""
     return f'{asset} \\ "{color}"' if color else asset
@@ -153,16 +178,13 @@ def describe_asset(asset: str, color: str) -> str:
 def _evaluate(expression: str, trace: Trace, state: State) -> str:
     """Have the language itself work out an expression, on the balances in flight."""
     from numscript.embedding import compile as compile_text
-    from numscript.inputs import balance_rows
     from numscript.prelude import FEATURES
-    from numscript.runtime.store import StaticStore
 
     declared = {item.variable.name: item.type for item in trace.clauses.declarations}
     lines = "".join(f"{declared[name]} ${name}\n" for name in state.variables)
     try:
         program = compile_text(f"vars {{ {lines} }}\nprint {expression}", tuple(FEATURES))
-        store = StaticStore(balance_rows(state.balances))
-        printed = program.run(state.variables, store, engine="vm").printed
+        printed = program.run(state.variables, InFlight(trace, state), engine="vm").printed
     except NumscriptError as error:
         raise ValueError(error.diagnostics[0].message) from None
     if len(printed) != 1:

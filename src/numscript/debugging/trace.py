@@ -124,14 +124,15 @@ class State(NamedTuple):
 class Trace(NamedTuple):
     """A run from its first clause to its end.
 
-    The last step is the end, with the result, or the failure, with the error. read: the balances
-    that the statements found; cut: whether there were more steps than were to be recorded, so that
-    what happened in those is all said by the last one.
+    The last step is the end, with the result, or the failure, with the error. store: what it read
+    from; read: the balances that the statements found; cut: whether there were more steps than
+    were to be recorded, so that what happened in those is all said by the last one.
     """
 
     script: Script
     clauses: Clauses
     steps: tuple[Step, ...]
+    store: Store
     read: Mapping[BalanceKey, int]
     result: ExecutionResult | None
     error: ExecutionError | None
@@ -515,6 +516,7 @@ def trace(
         program.script,
         clauses,
         tuple(recorder.steps),
+        store,
         recorder.read,
         result,
         failure,

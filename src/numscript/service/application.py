@@ -94,7 +94,6 @@ class Application:
         self.state = await loop.run_in_executor(None, State, self.settings, self.given)
         log_call("started", {"storage": self.state.storage.url})
         yield
-        self.state.stopping = True
         await loop.run_in_executor(None, self.state.close)
         log_call("stopped", {})
 
@@ -206,12 +205,11 @@ class Called:
     async def answer(self, receive: Receive) -> Reply:
         """The answer to the call, whatever happens."""
         state, settings = self.state, self.state.settings
-        if state.under_way >= settings.concurrency and self.route.scope is not None:
+        if self.route.scope is not None and state.under_way >= settings.concurrency:
             state.metrics.refused.labels("concurrency").inc()
             busy = f"{settings.concurrency} requests are under way; send this one again"
             return self.problem(Problem(503, "INTERNAL", busy, headers={"Retry-After": "1"}))
-        state.under_way += 1
-        state.metrics.under_way.inc()
+        self.enter()
         work: asyncio.Future[Reply] | None = None
         try:
             limit = None if self.route.stream else settings.timeout
@@ -232,10 +230,17 @@ class Called:
             else:
                 work.add_done_callback(lambda _: self.leave())
 
+    def enter(self) -> None:
+        """Count the call in, unless it is about the service itself: those are never too many."""
+        if self.route.scope is not None:
+            self.state.under_way += 1
+            self.state.metrics.under_way.inc()
+
     def leave(self) -> None:
         """Count the call out."""
-        self.state.under_way -= 1
-        self.state.metrics.under_way.dec()
+        if self.route.scope is not None:
+            self.state.under_way -= 1
+            self.state.metrics.under_way.dec()
 
     async def read(self, receive: Receive) -> tuple[bytes, IO[bytes] | None]:
         """The body, in memory or, for streams, in a file. Raises Problem where it is too large."""

@@ -21,9 +21,7 @@ def is_alive(_call: Call) -> Reply:
 
 
 def is_ready(call: Call) -> Reply:
-    """Whether calls can be answered: the storage can be read, and the server is not stopping."""
-    if call.state.stopping:
-        return Reply(503, {"storage": "stopping"})
+    """Whether calls can be answered: the storage can be read."""
     try:
         with call.state.storage.read(NAME):
             pass

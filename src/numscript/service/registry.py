@@ -16,11 +16,13 @@ import msgspec
 from numscript import errors
 from numscript.diagnostics import LedgerError
 from numscript.ledger import Ledger, SetMetadata
-from numscript.ledger.ledger import now
+from numscript.ledger.ledger import RESERVED, is_ledger_name, now
+from numscript.ledger.requests import prepare
 from numscript.service.charts import Segment
 from numscript.service.problems import Problem, not_found
 from numscript.service.records import NewSchema, Schema
 from numscript.service.writing import write_instant
+from numscript.storage.filters import invalid
 from numscript.storage.memory import unknown_ledger
 from numscript.storage.protocol import Storage
 
@@ -56,20 +58,25 @@ class Registry:
         self._schemas: dict[tuple[str, str], Checked] = {}
         self._ruled: set[str] = set()
 
-    def add(
+    def entry(
         self,
         name: str,
         at: datetime,
-        bucket: str = BUCKET,
-        metadata: Mapping[str, str] | None = None,
-        features: Mapping[str, str] | None = None,
-    ) -> None:
-        """Note a new ledger. Raises LedgerError where its metadata cannot be kept."""
+        bucket: str,
+        metadata: Mapping[str, str] | None,
+        features: Mapping[str, str] | None,
+    ) -> dict[str, str]:
+        """What is noted of a new ledger. Raises LedgerError where it cannot be kept."""
         row = {"addedAt": write_instant(at), "bucket": bucket}
         if features:
             row["features"] = msgspec.json.encode(dict(features)).decode()
         row |= {f"{GIVEN}{key}": value for key, value in (metadata or {}).items()}
-        self.books.set_metadata(f"ledgers:{name}", row)
+        prepare(SetMetadata(f"ledgers:{name}", row))
+        return row
+
+    def add(self, name: str, entry: Mapping[str, str]) -> None:
+        """Note a new ledger."""
+        self.books.set_metadata(f"ledgers:{name}", entry)
 
     def record(self, name: str) -> Record:
         """What is known of a ledger; one that others created has the usual."""
@@ -115,7 +122,8 @@ class Registry:
         key = f"schema:{name}:{version}"
         try:
             # The key can be claimed once, so that of two callers at once one wins.
-            if self.books._do(SetMetadata(f"schemas:{name}", {version: text}, key)).replayed:
+            log = self.books.set_metadata(f"schemas:{name}", {version: text}, idempotency_key=key)
+            if log.replayed:
                 raise taken
         except LedgerError as error:
             if isinstance(error.kind, errors.IdempotencyConflict):
@@ -194,9 +202,10 @@ class Ledgers:
         """Create a ledger; whether it is new."""
         check_name(name)
         at = now()
+        entry = self.registry.entry(name, at, bucket, metadata, features)
         if not self.storage.create_ledger(name, at):
             return False
-        self.registry.add(name, at, bucket, metadata, features)
+        self.registry.add(name, entry)
         return True
 
     def names(self) -> list[str]:
@@ -206,8 +215,5 @@ class Ledgers:
 
 def check_name(name: str) -> None:
     """Refuse what cannot name a ledger."""
-    from numscript.ledger.ledger import RESERVED, is_ledger_name
-    from numscript.storage.filters import invalid
-
     if not is_ledger_name(name) or name in (*RESERVED, NAME):
         raise invalid("ledger name", f"`{name[:80]}` is not 1 to 63 of 0-9 A-Z a-z _ -")

@@ -34,7 +34,6 @@ class State:
         self.threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="call")
         self.languages = Languages()
         self.under_way = 0
-        self.stopping = False
 
     def close(self) -> None:
         """Finish what is under way, and let go of everything."""

@@ -45,7 +45,8 @@ class Sentences(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
-        fields = " ".join(f"{k}={v}" for k, v in getattr(record, "fields", {}).items())
+        rows = {name: str(value) for name, value in getattr(record, "fields", {}).items()}
+        fields = " ".join(f"{k}={v if v.isprintable() else repr(v)}" for k, v in rows.items())
         text = f"{record.levelname.lower():7} {record.getMessage()} {fields}".rstrip()
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 

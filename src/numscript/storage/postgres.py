@@ -128,7 +128,7 @@ class PostgresStorage:
         if version == len(steps):
             return
         if self.read_only and version < len(steps):
-            raise StorageError.of(errors.NoBooks(url=self.url, version=max(0, version)))
+            raise tables.no_books(self.url, version)
         if version > len(steps):
             raise StorageError.of(errors.NewerSchema(found=version, known=len(steps)))
         for _ in range(READ_TRIES):

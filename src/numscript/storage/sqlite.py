@@ -140,7 +140,7 @@ class SQLiteStorage:
         if self._version() == len(steps):
             return
         if self.read_only and self._version() < len(steps):
-            raise StorageError.of(errors.NoBooks(url=self.url, version=self._version()))
+            raise tables.no_books(self.url, self._version())
         if self._version() > len(steps):
             raise StorageError.of(errors.NewerSchema(found=self._version(), known=len(steps)))
         self._begin()

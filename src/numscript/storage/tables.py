@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from numscript import errors
+from numscript.diagnostics import StorageError
 from numscript.runtime.result import Posting
 from numscript.storage.protocol import (
     AccountRow,
@@ -57,6 +59,15 @@ SQLITE = Dialect(
     "TEXT", "TEXT", "balance TEXT NOT NULL,", "floor IS NULL OR balance >= floor",
     " WITHOUT ROWID", "balance", "",
 )  # fmt: skip
+
+
+NO_BOOKS = "no books"
+
+
+def no_books(url: str, version: int) -> StorageError:
+    """The error of a storage that may only be read, and whose tables are not of this version."""
+    found = f"books of the older version {version}" if version > 0 else NO_BOOKS
+    return StorageError.of(errors.NoBooks(url=url, found=found))
 
 
 def migrations(dialect: Dialect) -> list[list[str]]:
