@@ -69,6 +69,7 @@ IMPORTS: dict[str, tuple[str, ...]] = {
     "specs": (*CORE, "embedding", "", "inputs"),
     "render": (*CORE, "embedding", "", "inputs", "storage", "ledger", "specs"),
     "service": (*GROUND, *KEPT, "embedding", "", "storage", "ledger", "service"),
+    "service.console": (*CORE, "", "debugging", "service", "lsp.server"),
     "debugging": (*CORE, "embedding", "inputs", "debugging"),
     "debugging.clauses": (*GROUND, "syntax", "bytecode"),
     "debugging.adapter": (*CORE, "debugging", "", "render"),
@@ -113,7 +114,7 @@ THIRD_PARTIES = {
     "opentelemetry": ("service.telemetry",),
     "attrs": ("lsp.starting",),
     "lsprotocol": ("lsp.convert", "lsp.handlers", "lsp.server", "lsp.starting"),
-    "pygls": ("lsp.handlers", "lsp.server", "lsp.transports"),
+    "pygls": ("lsp.handlers", "lsp.server", "lsp.transports", "service.console"),
     "websockets": ("lsp.transports",),
 }
 """The only modules that may import what is not Python's own."""

@@ -106,13 +106,15 @@ class Project:
     """The documents of one client.
 
     folders: those that the client has opened; encoding: what its columns count; results: what
-    came of the cases that were run last, by the key of their spec file.
+    came of the cases that were run last, by the key of their spec file; confined: whether the
+    client sees nothing of the machine's files, because it is not its own.
     """
 
     encoding: Encoding = Encoding.UTF16
     settings: Settings = field(default_factory=Settings)
     folders: list[Path] = field(default_factory=list)
     results: dict[str, FileResult] = field(default_factory=dict)
+    confined: bool = False
     _open: dict[str, Document] = field(default_factory=dict)
     _disk: dict[str, tuple[tuple[int, int], Document]] = field(default_factory=dict)
     _names: dict[str, Names] = field(default_factory=dict)
@@ -172,7 +174,8 @@ class Project:
     def _read(self, uri: str, path: Path, *, keep: bool = True) -> Document | None:
         """A file as a document, read again only where it has changed; nothing if unreadable."""
         key = key_of(uri)
-        if not path.name.endswith((SCRIPT_ENDING, SCRIPT_ENDING + SPECS_ENDING)):
+        ours = path.name.endswith((SCRIPT_ENDING, SCRIPT_ENDING + SPECS_ENDING))
+        if self.confined or not ours:
             return None  # a client far away is shown no other files
         try:
             about = path.stat()
@@ -191,13 +194,17 @@ class Project:
             self._disk[key] = stamp, document
         return document
 
+    def has_file(self, path: Path) -> bool:
+        """Whether a file is there, as far as the client may know."""
+        return not self.confined and path.is_file()
+
     def files(self) -> Iterator[str]:
         """The URIs of all scripts and spec files of the workspace, those that are open first."""
         opened = tuple(self._open.items())
         yield from (document.uri for _, document in opened)
         known = {key for key, _ in opened}
         count = 0
-        for folder in self.folders:
+        for folder in () if self.confined else self.folders:
             for place, folders, names in os.walk(folder):
                 folders[:] = sorted(
                     n for n in folders if not n.startswith(".") and n != "node_modules"
@@ -215,6 +222,12 @@ class Project:
                     yield uri
 
     # --- what is known of them ---
+
+    @property
+    def page(self) -> str:
+        """The page that a diagnostic's code links to; the default one is a file of the machine."""
+        page = self.settings.documentation
+        return "" if self.confined and page == local_page() else page
 
     def flags(self, document: Document) -> frozenset[str]:
         """The flags that are on for a script from outside: set, or in the spec file beside it."""

@@ -148,12 +148,13 @@ class Protocol(LanguageServerProtocol):
 class NumscriptServer(LanguageServer):
     """A server for one client.
 
-    project: its documents and settings; options: the settings that it started with;
-    asks_for_settings: whether the client wants to be asked; on_exit: what ends the connection where
-    the process serves several clients; exit_code: what the process of a single client ends with.
+    confined: whether it shows the client nothing of this machine's files; project: its documents
+    and settings; options: the settings that it started with; asks_for_settings: whether the client
+    wants to be asked; on_exit: what ends the connection where the process serves several clients;
+    exit_code: what the process of a single client ends with.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, confined: bool = False) -> None:
         super().__init__(
             NAME,
             __version__,
@@ -161,7 +162,8 @@ class NumscriptServer(LanguageServer):
             protocol_cls=Protocol,
             converter_factory=default_converter,
         )
-        self.project = Project()
+        self.confined = confined
+        self.project = Project(confined=confined)
         self.options: object = None
         self.asks_for_settings = False
         self.on_exit: Callable[[], None] | None = None
@@ -186,6 +188,7 @@ class NumscriptServer(LanguageServer):
             encoding=Encoding(encoding),
             settings=read_settings(request.initialization_options),
             folders=[path for uri in folders if (path := path_of(uri)) is not None],
+            confined=self.confined,
         )
         self.options = request.initialization_options
         workspace = request.capabilities.workspace
@@ -426,9 +429,9 @@ class NumscriptServer(LanguageServer):
         )
 
 
-def make_server() -> NumscriptServer:
-    """A server with every handler."""
-    server = NumscriptServer()
+def make_server(*, confined: bool = False) -> NumscriptServer:
+    """A server with every handler. confined: whether this machine's files are none of its own."""
+    server = NumscriptServer(confined=confined)
     for row in ROWS:
         server.feature(row.method, row.options)(partial(row.handler, server))
     for name in cases.COMMANDS:

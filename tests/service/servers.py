@@ -18,17 +18,20 @@ import msgspec
 import pytest
 import uvicorn
 
+from numscript.service import console
 from numscript.service.application import all_routes, create_application
 from numscript.service.openapi import make_document
 from numscript.service.settings import Settings
 
-DOCUMENT = ("/openapi.json", "/swagger.json", "/docs")
+DOCUMENT = ("/openapi.json", "/swagger.json", "/docs", *(route.path for route in console.ROUTES))
+"""What is not in the document."""
 
 
 @contextmanager
 def running(settings: Settings) -> Iterator[str]:
     """The address of a server in a thread of this process."""
-    config = uvicorn.Config(create_application(settings), log_config=None, lifespan="on")
+    application = create_application(settings)
+    config = uvicorn.Config(application, log_config=None, lifespan="on", ws="websockets-sansio")
     server = uvicorn.Server(config)
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))

@@ -52,7 +52,7 @@ def as_action(server: NumscriptServer, document: Document, action: Action) -> ty
     """An action as the protocol has it."""
     fixed = None
     if action.fixes is not None:
-        page = server.project.settings.documentation
+        page = server.project.page
         found = action.fixes
         if isinstance(found, Diagnostic):
             found = finding(found, server.project.checked(document))

@@ -160,7 +160,7 @@ def links(server: NumscriptServer, request: types.DocumentLinkParams) -> list[ty
     name = other.name if other is not None else ""
 
     def exists(file: str) -> bool:
-        return (folder / file).is_file()
+        return server.project.has_file(folder / file)
 
     found: list[Link] = []
     if document.is_script:

@@ -60,7 +60,7 @@ def document_diagnostics(server: NumscriptServer, document: Document) -> list[ty
         if last is not None:
             found += tuple(failures(document.tree, last))
     converter = server.converter(document)
-    page = server.project.settings.documentation
+    page = server.project.page
     return [converter.diagnostic(finding, page) for finding in found]
 
 

@@ -25,9 +25,10 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from numscript.diagnostics import NumscriptError
-from numscript.service import v1, v2
+from numscript.service import console, v1, v2
 from numscript.service.access import ANYBODY, WRITE, check_scope
 from numscript.service.calls import JSON, Call, Reply, encode
+from numscript.service.console import language_server
 from numscript.service.openapi import document_routes
 from numscript.service.operations import OPERATIONS
 from numscript.service.problems import BROKEN, Problem, read_error
@@ -48,7 +49,7 @@ EXPOSED = ("Count", "Idempotency-Hit", "X-Request-Id", "Retry-After")
 def all_routes() -> tuple[Route, ...]:
     """Every route, those asked most first: the first that fits is taken."""
     routes = (*v2.ROUTES, *v1.ROUTES, *OPERATIONS)
-    return (*routes, *document_routes(routes))
+    return (*routes, *document_routes(routes), *console.ROUTES)
 
 
 def create_application(settings: Settings, storage: Storage | None = None) -> ASGIApp:
@@ -105,12 +106,15 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a call, with or without the prefix of Formance's gateway."""
-        if scope["type"] == "http":
+        if scope["type"] in ("http", "websocket"):
             path = scope["path"]
             if path.startswith(f"{PREFIX}/") or path == PREFIX:
                 scope = {**scope, "path": path[len(PREFIX) :] or "/", "gateway": True}
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1000})
+        if scope["type"] == "websocket":
+            if scope["path"] == language_server.PATH and self.state is not None:
+                await language_server.converse(self.state, scope, receive, send)
+            else:
+                await send({"type": "websocket.close", "code": 1000})
             return
         await self.inner(scope, receive, send)
 
@@ -367,9 +371,10 @@ class Called:
         if streamed or content:
             headers.append((b"content-type", reply.media.encode()))
         headers.append((b"x-content-type-options", b"nosniff"))
-        headers.append((b"cache-control", b"no-store"))
+        if "Cache-Control" not in reply.headers:
+            headers.append((b"cache-control", b"no-store"))
         head = self.scope["method"] == "HEAD"
-        if not streamed and reply.status != 204:
+        if not streamed and reply.status not in (204, 304):
             headers.append((b"content-length", str(len(content)).encode()))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         if streamed and not head:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
+from importlib.util import find_spec
 from typing import Any
 
 import msgspec
@@ -68,6 +69,8 @@ def serve(settings: Settings, listener: socket.socket) -> None:
         "backlog": 2048,
         "lifespan": "on",
         "h11_max_incomplete_event_size": 1 << 16,
+        "ws": "websockets-sansio" if find_spec("websockets") else "none",
+        "ws_max_size": 4 << 20,
     }
     if settings.workers == 1:
         start_logging(as_json=settings.json_logs)

@@ -11,6 +11,7 @@ from time import monotonic
 from typing import TypeVar
 
 from numscript.service.access import Access, Caller
+from numscript.service.console.language_server import Languages
 from numscript.service.deliveries import Deliveries
 from numscript.service.feeds import Feeds
 from numscript.service.problems import Problem
@@ -39,6 +40,7 @@ class State:
         self.deliveries = Deliveries(settings, self.ledgers, self.metrics)
         self.rates = Rates(settings.rate)
         self.workers = Workers(settings.threads)
+        self.languages = Languages()
         self.under_way = 0
 
     def committed(self, ledger: str) -> None:
@@ -48,6 +50,7 @@ class State:
 
     def close(self) -> None:
         """Finish what is under way, and let go of everything."""
+        self.languages.close()
         self.workers.close()
         self.deliveries.stop()
         self.feeds.close()

@@ -1,0 +1,56 @@
+// What lists share: links, the way to the pages around one, metadata.
+import { call, name } from './api.js';
+import { confirm, make, say, table } from './dom.js';
+
+export const accountLink = (ledger) => (address) => `#/l/${name(ledger)}/accounts/${name(address)}`;
+export const transactionLink = (ledger, id) => `#/l/${name(ledger)}/transactions/${id}`;
+
+/** Links to the pages before and behind the one of a cursor; `query` is what else is asked. */
+export function pages(path, cursor, query = {}) {
+  const link = (id, title, place) => {
+    const asked = new URLSearchParams(Object.entries({ ...query, cursor: place }).filter(([, value]) => value));
+    return place && make('a', { id, class: 'button', href: `#${path}?${asked}` }, title);
+  };
+  if (!cursor.previous && !cursor.next) return null;
+  return make('nav', { class: 'pages', 'aria-label': 'Pages' },
+    link('previous', '← Before', cursor.previous), link('next', 'Next →', cursor.next));
+}
+
+/** A filter: one field, and what happens with its text. */
+export function filter(label, value, hint, use) {
+  const input = make('input', { id: 'filter', type: 'search', value, placeholder: hint, autocomplete: 'off', spellcheck: 'false' });
+  return make('form', { role: 'search', onsubmit: (event) => { event.preventDefault(); use(input.value.trim()); } },
+    make('label', { class: 'grow' }, label, input), make('button', {}, 'Filter'),
+    value ? make('button', { type: 'button', onclick: () => use('') }, 'All') : null);
+}
+
+/** Metadata with what changes it; `path` is where they are in the API. */
+export function metadataPanel(found, path, again) {
+  const key = make('input', { required: true, spellcheck: 'false' });
+  const value = make('input', { spellcheck: 'false' });
+  const said = make('p', { class: 'error', role: 'alert', hidden: true });
+  const attempt = async (work, done) => {
+    try {
+      await work();
+      say(done);
+      await again();
+    } catch (problem) {
+      said.hidden = false;
+      said.textContent = problem.message;
+    }
+  };
+  const set = (event) => {
+    event.preventDefault();
+    return attempt(() => call('POST', path, { body: { [key.value]: value.value } }), 'set');
+  };
+  const drop = async (each) => {
+    if (await confirm('Delete metadata', `Delete the key “${each}”? The log keeps that it was there.`, 'Delete'))
+      await attempt(() => call('DELETE', `${path}/${name(each)}`), 'deleted');
+  };
+  const rows = Object.entries(found).map(([each, text]) => [each, make('span', { class: 'address' }, text),
+    make('button', { class: 'plain danger', 'aria-label': `Delete ${each}`, onclick: () => drop(each) }, 'Delete')]);
+  return make('section', { class: 'panel' }, make('h2', {}, 'Metadata'),
+    rows.length ? table('Keys and their texts', [['Key'], ['Text'], ['Change', 'number']], rows, 'plain') : make('p', { class: 'empty' }, 'There are none.'),
+    make('form', { onsubmit: set }, make('label', { class: 'grow' }, 'Key', key), make('label', { class: 'grow' }, 'Text', value),
+      make('button', {}, 'Set')), said);
+}

@@ -1,0 +1,1 @@
+"""The console, as a browser and as a program see it."""
