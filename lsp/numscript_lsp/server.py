@@ -106,8 +106,7 @@ class Protocol(LanguageServerProtocol):
     def lsp_shutdown(self, *request: Any) -> Any:
         """Stop all work; what the client asked for before is cancelled."""
         self._server.stop_work()
-        result = yield from super().lsp_shutdown(*request)
-        return result
+        yield from super().lsp_shutdown(*request)
 
     @lsp_method(types.INITIALIZE)
     def lsp_initialize(self, request: types.InitializeParams) -> Any:

@@ -47,18 +47,18 @@ def converse(*messages: tuple[str, object] | str) -> Ended:
         sent += b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
     command = [sys.executable, "-m", "numscript", "lsp"]
     done = subprocess.run(command, input=sent, capture_output=True, timeout=60, check=False)
-    answers = {}
-    told = []
+    answers: dict[int, dict[str, Any]] = {}
+    told: list[dict[str, Any]] = []
     rest = done.stdout
     while rest:
         head, _, rest = rest.partition(b"\r\n\r\n")
         length = int(head.partition(b"Content-Length: ")[2].partition(b"\r")[0])
-        tree = json.loads(rest[:length])
+        answer = json.loads(rest[:length])
         rest = rest[length:]
-        if "method" in tree:
-            told.append(tree)
+        if "method" in answer:
+            told.append(answer)
         else:
-            answers[tree["id"]] = tree
+            answers[answer["id"]] = answer
     return Ended(done.returncode, done.stderr.decode(), answers, told)
 
 
@@ -66,7 +66,7 @@ def converse(*messages: tuple[str, object] | str) -> Ended:
 def test_parameters_that_do_not_fit_are_refused(end: tuple[str, ...]) -> None:
     at: Mapping[str, object] = {**DOCUMENT, "position": {"line": 0, "character": 0}}
     below = {**DOCUMENT, "position": {"line": -1, "character": 0}}
-    wrong = [
+    wrong: list[tuple[str, object] | str] = [
         ("textDocument/hover", {}),
         "textDocument/hover",
         ("textDocument/hover", [1]),
@@ -121,11 +121,11 @@ def test_a_client_is_given_what_it_can_show(able: bool) -> None:
 
 def test_settings_that_do_not_fit_are_named_with_what_they_take() -> None:
     settings = {"features": ["oneof"], "inlayHints": "yes", "documentation": None}
-    start = {**INITIALIZE[1], "initializationOptions": settings}
+    start: dict[str, object] = {**INITIALIZE[1], "initializationOptions": settings}
     changed = ("!workspace/didChangeConfiguration", {"settings": {"numscript": settings}})
     more = ("!workspace/didChangeConfiguration", {"settings": {"numscript": {"codeLens": 1}}})
-    opened = (("initialize", start), ("!initialized", {}), changed, more)
-    ended = converse(*opened, "shutdown", "!exit")
+    started = ("!initialized", dict[str, object]())
+    ended = converse(("initialize", start), started, changed, more, "shutdown", "!exit")
     told = [row["params"]["message"] for row in ended.told if row["method"].endswith("Message")]
     assert told[0] == "the setting `numscript.inlayHints` takes true or false"
     assert "experimental-oneof" in told[1]

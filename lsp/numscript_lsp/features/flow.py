@@ -65,7 +65,7 @@ def receives(checked: CheckedProgram, path: Path) -> str:
     depth = _last(path, (nodes.DestinationAccount,))
     if depth is None:
         return ""
-    lines = []
+    lines: list[str] = []
     for at in range(depth - 1, -1, -1):
         lines += _around(_destination_step(path[at], path[at + 1], text), "receives", bool(lines))
     asset = _asset(path, text)
