@@ -107,10 +107,8 @@ async def check_token(state: State, socket: WebSocket) -> None:
         async with asyncio.timeout(PATIENCE):
             token = await socket.receive_text()
         headers = {"authorization": f"Bearer {token}"}
-        loop = asyncio.get_running_loop()
-        caller = await loop.run_in_executor(
-            state.threads, lambda: state.access.identify(headers, basic=False)
-        )
+        caller = await state.workers.do(lambda: state.access.identify(headers, basic=False))
+        assert caller is not None, "there is no limit to wait for"
         check_scope(caller, READ, None)
 
 
