@@ -164,7 +164,7 @@ async def test_actions_of_one_kind_can_be_asked_for(client: LanguageClient, tmp_
         found = await client.text_document_code_action_async(
             types.CodeActionParams(
                 document,
-                types.Range(types.Position(4, 1), types.Position(4, 1)),
+                types.Range(types.Position(4, 2), types.Position(4, 2)),
                 types.CodeActionContext([], only=[only]),
             )
         )

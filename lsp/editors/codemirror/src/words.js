@@ -13,15 +13,15 @@ export const keywords = {
   "print": "adds a value to what the run prints (older dialect)",
   "remaining": "stands for the rest: of an allotment, or of the funds",
   "save": "keeps funds of an account out of reach of the rest of the script",
-  "scaling": "part of `with scaling through`",
+  "scaling": "converts between precisions of an asset, in `with scaling through`",
   "send": "moves funds from a source to a destination",
   "source": "says where the funds of a `send` come from",
   "through": "names the account that converts between precisions of an asset",
-  "to": "names where funds go",
+  "to": "names where funds go or, in `allowing overdraft up to`, the limit",
   "unbounded": "without a limit, in `allowing unbounded overdraft`",
   "up": "part of `allowing overdraft up to`",
   "vars": "declares the variables of the script",
-  "with": "part of `with scaling through`"
+  "with": "takes other precisions of an asset too, in `with scaling through`"
 };
 
 export const types = {
