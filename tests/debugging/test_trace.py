@@ -15,7 +15,7 @@ from numscript.script import Script
 from numscript.specs import load_specs
 from tests import golden
 from tests.debugging.material import listed, traced
-from tests.material import ABSENT, CONFORMANCE, corpus
+from tests.material import ABSENT, CONFORMANCE, THINNED, corpus
 
 ENTRIES = golden.read("traces.txt")
 
@@ -96,7 +96,7 @@ def test_every_conformance_case_is_traced_to_its_end() -> None:
 
 @pytest.mark.skipif(not corpus(), reason=ABSENT)
 def test_programs_of_the_corpus_are_traced_to_their_end() -> None:
-    for case in corpus()[::9]:
+    for case in corpus()[:: 9 * THINNED]:
         try:
             program = numscript.compile(case["script"], tuple(case["featureFlags"]))
         except numscript.NumscriptError:

@@ -5,7 +5,6 @@ The numbers are small here; `NUMSCRIPT_TEST_LOAD=full` takes those that a releas
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -22,10 +21,10 @@ from numscript.diagnostics import NumscriptError
 from numscript.ledger import Ledger, Post, Posting, Request, Run
 from numscript.storage import Storage, open_storage
 from tests.ledger.workers import DEBIT
+from tests.material import FULL
 from tests.storage.backends import embedded_server, stop_at_once
 
 ROOT = Path(__file__).parents[2]
-FULL = os.environ.get("NUMSCRIPT_TEST_LOAD") == "full"
 PROCESSES = 8 if FULL else 4
 ROUNDS = 10 if FULL else 2
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import random
 import re
 from collections.abc import Callable
@@ -18,9 +17,8 @@ import pytest
 from numscript_lsp.server import ROWS, NumscriptServer, make_server
 
 import numscript
-from tests.material import all_scripts
+from tests.material import FULL, all_scripts
 
-FULL = os.environ.get("NUMSCRIPT_TEST_LOAD") == "full"
 CHANGES = 30_000 if FULL else 1_200
 """Changes in each encoding."""
 URI = "untitled:fuzz"

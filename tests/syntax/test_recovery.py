@@ -10,7 +10,7 @@ import numscript
 from numscript import Script
 from numscript.syntax import nodes
 from numscript.syntax.parser import parse, walk_tokens
-from tests.material import conformance_scripts
+from tests.material import THINNED, conformance_scripts
 from tests.syntax.variants import shape
 
 VARS = "vars {\n  account $a\n  monetary $m\n}\n"
@@ -149,7 +149,7 @@ def test_a_statement_taken_for_an_argument_of_the_one_before_stands_for_itself()
 
 
 def test_a_token_less_costs_the_statement_it_is_missing_in() -> None:
-    for _, text, _ in conformance_scripts()[::6]:
+    for _, text, _ in conformance_scripts()[:: 6 * THINNED]:
         parsed = parse(Script(text))
         block = parsed.program.vars
         parts = [*(block.declarations if block else ()), *parsed.program.statements]
@@ -167,7 +167,7 @@ def test_a_token_less_costs_the_statement_it_is_missing_in() -> None:
 
 
 def test_a_text_cut_anywhere_keeps_the_statements_before_the_cut() -> None:
-    for _, text, _ in conformance_scripts()[::12]:
+    for _, text, _ in conformance_scripts()[:: 12 * THINNED]:
         statements = parse(Script(text)).program.statements
         for at in range(len(text)):
             checked = numscript.check(text[:at])
