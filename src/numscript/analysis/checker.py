@@ -14,6 +14,7 @@ from numscript.analysis.assets import AssetCell, unify
 from numscript.analysis.checked import CheckedProgram
 from numscript.analysis.constants import constant_number
 from numscript.analysis.lints import Allotments, Reach
+from numscript.collector import without_collector
 from numscript.diagnostics import Diagnostic, Kind, Severity
 from numscript.prelude import BUILTINS, FEATURES, TYPES, Builtin, Type
 from numscript.script import Span
@@ -31,6 +32,7 @@ MOST_COMPARED = 200
 _CASTABLE = (ACCOUNT, NUMBER, STRING, ANY)
 
 
+@without_collector
 def check(parsed: Parsed, features: Collection[str] = ()) -> CheckedProgram:
     """Everything that can be said of a program without running it. Never raises on a bad one.
 
