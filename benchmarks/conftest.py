@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import gc
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from statistics import median
 from time import perf_counter
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.calibration import Unit
+
+if TYPE_CHECKING:
+    from benchmarks.servers import PgBench
 
 ROUND = 0.0003
 """The seconds of a round at least: short, so that some rounds are left undisturbed."""
@@ -90,6 +93,25 @@ def measure(benchmark: BenchmarkFixture, request: pytest.FixtureRequest) -> Meas
         return result
 
     return timed
+
+
+@pytest.fixture(scope="module")
+def pgbench() -> Iterator[PgBench]:
+    """pgbench on a durable Postgres of its own."""
+    from benchmarks.servers import PgBench, server
+
+    with server() as url:
+        yield PgBench(url)
+
+
+@pytest.fixture
+def beside(backend: str, request: pytest.FixtureRequest) -> Callable[[int, int], object]:
+    """What runs in turn with so many transactions by so many clients, where there is such a thing:
+    it gives the seconds that pgbench would take for them."""
+    if backend != "postgres":
+        return lambda _clients, _transactions: None
+    bench: PgBench = request.getfixturevalue("pgbench")
+    return lambda clients, transactions: lambda: transactions / bench.rate(clients)
 
 
 def _middle_ratio(times: list[float], others: list[float]) -> float:

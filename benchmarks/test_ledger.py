@@ -15,7 +15,6 @@ import pytest
 
 import numscript
 from benchmarks.conftest import Measure
-from benchmarks.servers import PgBench, server
 from numscript.ledger import Ledger, Run
 from numscript.storage import open_storage
 
@@ -36,12 +35,6 @@ COUNTS = {
 """How many transactions a round has, by threads or by the size of a bulk: about half a second."""
 
 numbers = count()
-
-
-@pytest.fixture(scope="module")
-def pgbench() -> Iterator[PgBench]:
-    with server() as url:
-        yield PgBench(url)
 
 
 @pytest.fixture(params=BACKENDS)
@@ -66,16 +59,6 @@ def ledger(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iter
         made.post([{**posting, "amount": 10**12}])
     yield made
     storage.close()
-
-
-@pytest.fixture
-def beside(backend: str, request: pytest.FixtureRequest) -> Callable[[int, int], object]:
-    """What runs in turn with so many transactions by so many clients, where there is such a thing:
-    it gives the seconds that pgbench would take for them."""
-    if backend != "postgres":
-        return lambda _clients, _transactions: None
-    bench: PgBench = request.getfixturevalue("pgbench")
-    return lambda clients, transactions: lambda: transactions / bench.rate(clients)
 
 
 @pytest.mark.parametrize("accounts", ["disjoint", "hot"])

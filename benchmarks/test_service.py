@@ -15,7 +15,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.callers import call_together, percentile, request
 from benchmarks.conftest import Measure
-from benchmarks.servers import PgBench, Service, server, service
+from benchmarks.servers import Service, service
 
 BACKENDS = ("postgres", "sqlite", "memory")
 CONNECTIONS = 32
@@ -29,12 +29,6 @@ CALLS = {"transactions": 960, "bulks": 60, "accounts": 960}
 """How many calls a round has: about a second, or less."""
 
 numbers = count()
-
-
-@pytest.fixture(scope="module")
-def pgbench() -> Iterator[PgBench]:
-    with server() as url:
-        yield PgBench(url)
 
 
 @pytest.fixture(scope="module", params=BACKENDS)
@@ -67,16 +61,6 @@ def ledger(served: Service) -> str:
     funds = [transaction("world", f"shop:{number}", 10**12) for number in range(SHOPS)]
     call_together(served.port, [[request("POST", f"{path}/transactions", new) for new in funds]])
     return path
-
-
-@pytest.fixture
-def beside(backend: str, request: pytest.FixtureRequest) -> Callable[[int, int], object]:
-    """What runs in turn with so many transactions by so many callers, where there is such a thing:
-    it gives the seconds that pgbench would take for them."""
-    if backend != "postgres":
-        return lambda _clients, _transactions: None
-    bench: PgBench = request.getfixturevalue("pgbench")
-    return lambda clients, transactions: lambda: transactions / bench.rate(clients)
 
 
 def transaction(source: str, destination: str, amount: int = 1) -> dict[str, object]:
