@@ -1,8 +1,8 @@
 """Python's garbage collector, held while a stage builds something large that stays.
 
-A tree and a program have no cycles and nothing in them is garbage while they are built, yet the
-collector walks all of it each time that it has grown by a quarter, which made the cost of a
-statement grow with the number of statements. Reference counting goes on as ever.
+A tree, a program and a result have no cycles and nothing in them is garbage while they are built,
+yet the collector walks all of it each time that it has grown by a quarter, which made the cost of
+a statement grow with the number of statements. Reference counting goes on as ever.
 """
 
 from __future__ import annotations

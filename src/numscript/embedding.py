@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from numscript.bytecode import program as bytecode
+from numscript.collector import without_collector
 from numscript.prelude import Type
 from numscript.runtime.resolver import resolve
 from numscript.runtime.result import ExecutionResult, Needs, ResolvedProgram
@@ -34,6 +35,8 @@ PROGRAMS_KEPT = 256
 """How many compiled programs `compile` keeps, those used last."""
 RUNS_BEFORE_TRANSLATING = 60
 """How many runs pay for the translation, as measured (docs/performance.md)."""
+LONG = 1_000
+"""Above how many instructions a run makes so much that Python's collector would walk it often."""
 
 
 class Program(bytecode.Program):
@@ -108,16 +111,21 @@ class Program(bytecode.Program):
         if engine == "auto":
             self._runs += 1
             if self._runs <= RUNS_BEFORE_TRANSLATING:
-                return self._run_on_machine
+                return self._held(self._run_on_machine)
         elif engine == "vm":
-            return self._run_on_machine
+            return self._held(self._run_on_machine)
         elif engine != "translated":
             raise ValueError(f"there is no engine {engine!r}: use 'auto', 'vm' or 'translated'")
         from numscript.runtime.translator import translate
 
-        run = translate(self) or self._run_on_machine
+        run = self._held(translate(self) or self._run_on_machine)
         self._translated = run
         return run
+
+    def _held(self, run: Run) -> Run:
+        """A way to run the program, with Python's collector held where the program is long."""
+        length = sum(len(code.instructions) for code in (self.bind_code, self.main))
+        return without_collector(run) if length > LONG else run
 
     def _run_on_machine(self, variables: Mapping[str, object], store: Store) -> ExecutionResult:
         return execute_once(resolve(self, variables, store))
