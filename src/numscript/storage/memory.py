@@ -271,7 +271,10 @@ class MemorySession:
             return None
         if row.reverted_at is not None and row.reverted_at > at:
             row = row._replace(reverted_at=None, reverted_by=None)
-        return row._replace(metadata=self._metadata_at(row.id, at))
+        return row._replace(
+            metadata=self._metadata_at(row.id, at),
+            updated_at=self._updated_at(row, row.id, at, row.reverted_at or row.inserted_at),
+        )
 
     def _metadata_at(self, target: str | int, at: datetime) -> dict[str, str]:
         metadata: dict[str, str | None] = {}
@@ -279,6 +282,15 @@ class MemorySession:
             if change.date <= at:
                 metadata[change.key] = change.value
         return {key: value for key, value in metadata.items() if value is not None}
+
+    def _updated_at(
+        self, row: Transaction | AccountRow, target: str | int, at: datetime, other: datetime
+    ) -> datetime:
+        """When something was changed last by a moment; `other`: by what is no metadata."""
+        if row.updated_at <= at:
+            return row.updated_at
+        dates = [change.date for change in self.tables.history.get(target, ())]
+        return max((date for date in (*dates, other) if date <= at), default=row.inserted_at)
 
     def _holdings_at(self, moment: Moment | None) -> Mapping[BalanceKey, Volume]:
         """All volumes as they were at a moment."""
