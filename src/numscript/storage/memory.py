@@ -312,14 +312,16 @@ class MemorySession:
             volumes.setdefault(address, {})[asset, color] = volume
         accounts = {}
         for row in self.tables.accounts.values():
-            metadata = row.metadata
             if moment is not None:
                 first = row.first_usage if moment.effective else row.inserted_at
                 if first > moment.at:
                     continue
-                metadata = self._metadata_at(row.address, moment.at)
+                updated_at = self._updated_at(row, row.address, moment.at, row.inserted_at)
+                row = row._replace(
+                    metadata=self._metadata_at(row.address, moment.at), updated_at=updated_at
+                )
             accounts[row.address] = Account(
-                row.address, metadata, *row[2:], dict(sorted(volumes.get(row.address, {}).items()))
+                *row, dict(sorted(volumes.get(row.address, {}).items()))
             )
         return accounts
 
