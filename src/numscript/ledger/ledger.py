@@ -76,6 +76,16 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def check_place(storage: object, name: str) -> None:
+    """Refuse what is no storage, and what cannot name a ledger in it."""
+    if isinstance(storage, (str, PathLike)):
+        raise TypeError(f"{storage!r} is no storage: write Ledger(open_storage(url), {name!r})")
+    if name in RESERVED:
+        raise invalid("ledger name", f"`{name}` is reserved")
+    if not is_ledger_name(str(name)):
+        raise invalid("ledger name", f"`{name}` is not 1 to 63 of 0-9 A-Z a-z _ -")
+
+
 class BulkResult(NamedTuple):
     """What came of one element of a bulk: a transaction or a line of the log, or an error.
 
@@ -123,12 +133,7 @@ class Ledger:
         chance: Callable[[], float] = random.random,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        if isinstance(storage, (str, PathLike)):
-            raise TypeError(f"{storage!r} is no storage: write Ledger(open_storage(url), {name!r})")
-        if name in RESERVED:
-            raise invalid("ledger name", f"`{name}` is reserved")
-        if not is_ledger_name(str(name)):
-            raise invalid("ledger name", f"`{name}` is not 1 to 63 of 0-9 A-Z a-z _ -")
+        check_place(storage, name)
         self.storage = storage
         self.name = name
         self._clock = clock
@@ -141,6 +146,25 @@ class Ledger:
             (id(storage), name, clock, chance, sleep),
             Committer(storage, name, clock, chance, sleep),
         )
+
+    @classmethod
+    def imported(
+        cls,
+        storage: Storage,
+        name: str,
+        lines: Iterable[str],
+        *,
+        progress: Progress | None = None,
+        clock: Callable[[], datetime] = now,
+    ) -> Ledger:
+        """A ledger with an exported log in it, created together with it: both, or neither.
+
+        A ledger that exists already must be empty. Lines, progress and errors are those of
+        `import_`.
+        """
+        check_place(storage, name)
+        import_lines(storage, name, lines, progress, clock())
+        return cls(storage, name, create=False, clock=clock)
 
     def __repr__(self) -> str:
         return f"Ledger({self.name!r})"
@@ -507,6 +531,7 @@ class Ledger:
 
         lines: text, such as a file opened as UTF-8 gives it. Every id, hash and balance comes out
         as it was. Gives the number of lines. progress: told now and then how many more are done.
+        What is refused leaves this ledger empty; `Ledger.imported` does not even leave the ledger.
         Raises LedgerError (LedgerNotEmpty, InvalidLogLine, BrokenChain), StorageError, TypeError
         for what are no lines of text.
         """

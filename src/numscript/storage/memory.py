@@ -6,9 +6,10 @@ a change that breaks a bound or a unique key is refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from threading import Lock, RLock
 from typing import Any
 
@@ -88,11 +89,22 @@ class MemoryStorage(Closing):
 
     @contextmanager
     def write(
-        self, ledger: str, wanted: Wanted = NOTHING, known: Head | None = None
+        self,
+        ledger: str,
+        wanted: Wanted = NOTHING,
+        known: Head | None = None,
+        create: datetime | None = None,
     ) -> Iterator[Session]:
-        """A session that holds the ledger."""
+        """A session that holds the ledger, or all of them while it creates one."""
         del known
         self._check_writable()
+        if create is not None:
+            with self._lock:
+                if ledger not in self._ledgers:
+                    tables = Tables()
+                    add = partial(self._ledgers.__setitem__, ledger, tables)
+                    yield MemorySession(tables, wanted, add)
+                    return
         tables = self._tables(ledger)
         with tables.lock:
             yield MemorySession(tables, wanted)
@@ -144,8 +156,11 @@ class MemorySession:
 
     holds = True
 
-    def __init__(self, tables: Tables, wanted: Wanted) -> None:
+    def __init__(
+        self, tables: Tables, wanted: Wanted, created: Callable[[], None] | None = None
+    ) -> None:
         self.tables = tables
+        self.created = created
         self.head = tables.head
         self.staged: list[Changes] = []
         self.found = EMPTY if wanted is NOTHING else self.find(wanted)
@@ -227,6 +242,8 @@ class MemorySession:
             tables.head = changes.head
         self.head = tables.head
         self.staged = []
+        if self.created is not None:
+            self.created()
 
     # --- queries ---
 
