@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -497,6 +498,25 @@ def test_a_log_is_imported_with_its_ledger(storage: Storage, ledger: Ledger, nam
     assert copy.stats().logs == ledger.stats().logs + 1
     assert Ledger.imported(storage, f"{name}-none", []).stats() == (0, 0, 0)
     assert {f"{name}-copy", f"{name}-none"} <= set(storage.ledgers())
+
+
+def test_of_several_imports_of_one_ledger_one_is_taken(
+    storage: Storage, ledger: Ledger, name: str
+) -> None:
+    fill(ledger)
+    lines = list(ledger.export())
+
+    def take(number: int) -> object:
+        try:
+            return Ledger.imported(storage, f"{name}-copy", lines[: number + 1]).name
+        except LedgerError as error:
+            return type(error.kind)
+
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(take, range(4)))
+    assert (found.count(f"{name}-copy"), found.count(errors.LedgerNotEmpty)) == (1, 3)
+    count = found.index(f"{name}-copy") + 1
+    assert list(Ledger(storage, f"{name}-copy").export()) == lines[:count]
 
 
 def test_a_log_is_imported_into_a_ledger_that_is_empty(
