@@ -17,11 +17,13 @@ from numscript.ledger import (
     Ledger,
     LedgerError,
     Page,
+    Post,
     Posting,
     SetMetadata,
     Transaction,
 )
 from numscript.storage import Storage, open_storage
+from numscript.storage.filters import matches
 from tests.storage.backends import START, Clock
 
 ACCOUNTS = (
@@ -421,6 +423,36 @@ def test_what_was_read_then_is_read_again_by_its_insertion(storage: Storage, nam
         assert ledger.transactions(**when).items == transactions
         assert ledger.accounts(**when).items == accounts
     assert ledger.verify() == []
+
+
+def test_in_memory_few_records_are_looked_at_for_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = Ledger(open_storage("memory:"), "main", clock=Clock())
+    ledger.bulk([Post([Posting("world", f"a:{number}", 1, "X")]) for number in range(500)])
+    looked: list[object] = []
+
+    def count(*given: Any) -> bool:
+        looked.append(given)
+        return matches(*given)
+
+    monkeypatch.setattr("numscript.storage.memory.matches", count)
+    both = {"$and": [{"$gte": {"balance": 1}}, {"$match": {"address": "a:7"}}]}
+    here = ledger.transactions(limit=1, cursor=ledger.transactions(limit=250).next)
+    looked.clear()
+    for when in ({}, {"pit": START + DAY}, {"pit": START + DAY, "by_insertion": True}):
+        acts: list[Callable[..., Any]] = [
+            partial(ledger.account, "a:7"),
+            partial(ledger.accounts, {"$in": {"address": ["a:7", "a:9", "nobody"]}}),
+            partial(ledger.accounts, both),
+            partial(ledger.aggregate, {"$match": {"account": "a:7"}}),
+            partial(ledger.transactions, {"$match": {"id": 7}}),
+            partial(ledger.transactions, {"$in": {"id": [7, 0, 10**9, 7]}}, descending=False),
+            partial(ledger.transactions, limit=2),
+            partial(ledger.transactions, limit=2, cursor=here.next),
+        ]
+        for act in acts:
+            assert act(**when)
+            assert 0 < len(looked) <= 3
+            looked.clear()
 
 
 def test_volumes_of_an_interval(full: Ledger) -> None:
