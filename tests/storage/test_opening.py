@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import EntryPoint, EntryPoints
@@ -231,7 +232,8 @@ def test_an_older_schema_is_upgraded(
 def test_books_of_an_older_schema_tell_when_something_was_deleted(
     tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a deletion the older histories kept nothing, if there was nothing to delete."""
+    """Of a deletion the older histories kept nothing, if there was nothing to delete; and setting
+    no metadata on an account touched it."""
     import psycopg
 
     url, drop = fresh_database(postgres_url)
@@ -250,15 +252,16 @@ def test_books_of_an_older_schema_tell_when_something_was_deleted(
             ledger.set_metadata(1, {"k": "w"})
             ledger.set_metadata("a", {"k": "w"})
             storage.close()
-        for kind in ("account", "transaction"):
-            text = f"DELETE FROM numscript_{kind}_metadata WHERE date = ended"
-            if place == url:
-                with psycopg.connect(url, autocommit=True) as connection:
-                    connection.execute(text.encode())
-            else:
-                with sqlite3.connect(path) as database:
-                    database.execute(text)
-                database.close()
+        as_before = [
+            "DELETE FROM numscript_account_metadata WHERE date = ended",
+            "DELETE FROM numscript_transaction_metadata WHERE date = ended",
+            "UPDATE numscript_accounts SET updated_at = updated_at + 1 WHERE address = 'world'",
+        ]
+        connect: Any = psycopg.connect if place == url else sqlite3.connect
+        with closing(connect(url if place == url else path)) as database:
+            for text in as_before:
+                database.execute(text)
+            database.commit()
         storage = open_storage(place)
         ledger = Ledger(storage, "main")
         when: dict[str, Any] = {"pit": then[0], "by_insertion": True}

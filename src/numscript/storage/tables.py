@@ -190,14 +190,22 @@ _REPLACED = ("metadata", "key")
 
 
 def _deletions(dialect: Dialect) -> list[str]:
-    """Rows of the histories for what was deleted: `updated_at` of then is the last date in them."""
+    """Rows of the histories for what was deleted: `updated_at` of then is the last date in them.
+
+    That of now, too: earlier it also moved where no metadata was set on an account.
+    """
     target, type_, key = (dialect.member.format(f) for f in ("targetId", "targetType", "key"))
-    return [
+    deletions = [
         f"""INSERT INTO numscript_{kind}_metadata (ledger, target, key, log, value, date, ended)
         SELECT ledger, CAST({target} AS {of}), {key}, id, '', date, date FROM numscript_logs
         WHERE type = 'DELETE_METADATA' AND {type_} = '{kind.upper()}' ON CONFLICT DO NOTHING"""
         for kind, of in (("account", "TEXT"), ("transaction", "BIGINT"))
     ]
+    last = """UPDATE numscript_accounts SET updated_at = coalesce((
+        SELECT max(x.date) FROM numscript_account_metadata x
+        WHERE x.ledger = numscript_accounts.ledger AND x.target = numscript_accounts.address
+        ), inserted_at) WHERE updated_at > inserted_at"""
+    return [*deletions, last]
 
 
 # --- records and rows -------------------------------------------------------------------------
