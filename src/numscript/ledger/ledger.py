@@ -292,17 +292,32 @@ class Ledger:
         """
         if atomic and continue_on_failure:
             raise invalid("bulk", "it is either atomic or goes on after failures")
-        prepared: list[Request | NumscriptError] = []
-        for request in requests:
-            try:
-                prepared.append(prepare(request))
-            except NumscriptError as error:
-                prepared.append(error)
+        prepared = [_prepared(request) for request in requests]
         if not prepared:
             return []
         waiting = Waiting(prepared, atomic=atomic, go_on=continue_on_failure)
         results = self._committer.submit(waiting)
         return [_bulk_result(item, waiting.lines.get(at, 0)) for at, item in enumerate(results)]
+
+    def together(self, requests: Sequence[Request]) -> list[Transaction | Log | NumscriptError]:
+        """Do requests of several callers in one transaction of the database, each for itself.
+
+        It is as if each of them had come on a thread of its own: one that fails leaves the others
+        alone. The results are in the order of the requests; a failure is a result, and is not
+        raised.
+        """
+        results: list[Any] = []
+        if not requests:
+            return results
+        waiting = [Waiting((_prepared(request),)) for request in requests]
+        for outcome in self._committer.submit_all(waiting):
+            if not isinstance(outcome, BaseException):
+                results += outcome
+            elif isinstance(outcome, NumscriptError):
+                results.append(outcome)
+            else:
+                raise outcome
+        return results
 
     def _do(self, request: Request, *, dry_run: bool = False) -> Transaction | Log:
         """Have one request decided, and committed unless it is a dry run."""
@@ -553,6 +568,14 @@ def _moment(pit: Instant | None, by_insertion: bool, since: Instant | None = Non
     at = END if pit is None else read_instant("point in time", pit)
     start = None if since is None else read_instant("start", since)
     return Moment(at, not by_insertion, start)
+
+
+def _prepared(request: Request) -> Request | NumscriptError:
+    """A request ready to be decided, or what is wrong with it."""
+    try:
+        return prepare(request)
+    except NumscriptError as error:
+        return error
 
 
 def _bulk_result(item: object, line: int) -> BulkResult:
