@@ -29,10 +29,10 @@ MAX_TRIES = 12
 """How often a session is done again because the database gave it up."""
 LONGEST_PAUSE = 0.2
 """In seconds: the longest pause before trying again."""
-MANY = 200
-"""From how many requests on a bulk is sent in parts."""
+MANY = 100
+"""From how many requests on a group is sent in parts."""
 PARTS = 4
-"""How many parts those are: so the number of statements is the same for any bulk."""
+"""How many parts those are at the most, so that there is an end to the number of statements."""
 MAX_CAUTION = 64
 """The most commits that lock first after another process was found to write."""
 
@@ -304,13 +304,18 @@ class Committer:
     def decide(self, group: list[Waiting], books: Books) -> bool:
         """Decide requests, and commit what came of them; whether the books can be kept."""
         part = 0
-        if len(group) == 1 and self.storage.distant:
+        if self.storage.distant:
             # The server works on the first part while the next is decided.
-            count = len(group[0].requests)
+            count = sum(len(waiting.requests) for waiting in group)
             part = -(-count // PARTS) if count >= MANY else 0
-        good = True
+        good, kept = True, 0
         for waiting in group:
-            good = waiting.decide(books, part) and good
+            if part and kept >= part:
+                books.send()
+                kept = 0
+            # What one caller's atomic bulk may have to undo is sent early only if it is alone.
+            good = waiting.decide(books, part if len(group) == 1 else 0) and good
+            kept += len(waiting.requests)
         if not books.session.holds:
             failed = any(
                 isinstance(result, NumscriptError)

@@ -60,9 +60,15 @@ class Writer:
     def volumes(self, volumes: Keyed) -> records.Volumes:
         """Volumes by account, then by asset."""
         tree: records.Volumes = {}
-        for (account, asset, color), volume in volumes.items():
-            name = asset if not color else f"{asset} {color}"
-            tree.setdefault(account, {})[name] = self.volume(volume)
+        as_text, volume = self.as_text, records.Volume
+        for (account, asset, color), pair in volumes.items():
+            input_, output = pair
+            shown = self.volume(pair) if as_text else volume(input_, output, input_ - output)
+            name = f"{asset} {color}" if color else asset
+            if account in tree:
+                tree[account][name] = shown
+            else:
+                tree[account] = {name: shown}
         return tree
 
     def volumes_of_one(
@@ -73,9 +79,11 @@ class Writer:
 
     def postings(self, postings: Iterable[Posting]) -> list[records.Posting]:
         """Postings in their order."""
-        amount = self.amount
+        posting = records.Posting
+        if not self.as_text:
+            return [posting(*row) for row in postings]
         return [
-            records.Posting(source, destination, amount(number), asset, color)
+            posting(source, destination, str(number), asset, color)
             for source, destination, number, asset, color in postings
         ]
 
@@ -167,8 +175,12 @@ def _as_it_is(number: int) -> int:
 
 def before(volumes: Keyed, postings: Sequence[Posting]) -> dict[tuple[str, str, str], Volume]:
     """The volumes as they were before postings that led to these."""
-    earlier = {key: [*volume] for key, volume in volumes.items()}
+    earlier = dict(volumes)
     for source, destination, amount, asset, color in postings:
-        earlier[source, asset, color][1] -= amount
-        earlier[destination, asset, color][0] -= amount
-    return {key: Volume(*pair) for key, pair in earlier.items()}
+        key = (source, asset, color)
+        input_, output = earlier[key]
+        earlier[key] = Volume(input_, output - amount)
+        key = (destination, asset, color)
+        input_, output = earlier[key]
+        earlier[key] = Volume(input_ - amount, output)
+    return earlier

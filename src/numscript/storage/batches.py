@@ -29,10 +29,19 @@ MOVE_HEAD = (
 )
 """Moves the head from where it is known to be; from anywhere else it divides by zero, and so fails
 with all that is sent behind it."""
+ADD_TO_VOLUME = (
+    " ON CONFLICT (ledger, account, asset, color) DO UPDATE SET "
+    "input = numscript_volumes.input + excluded.input, "
+    "output = numscript_volumes.output + excluded.output, "
+    "floor = excluded.floor + excluded.output"
+)
 COLUMNS_OF_VOLUMES = (
     "SELECT v.account, v.asset, v.color, v.input::text, v.output::text, v.floor::text "
     "FROM numscript_volumes v"
 )
+NAMED = "AND {} = ANY(%s::{}[])"
+"""Says of a join what it says already, so that also a plan that was made while a table was empty
+looks up the rows, and does not read all that there are of the ledger."""
 
 
 def reads(ledger: str, wanted: Wanted) -> list[Step]:
@@ -43,8 +52,9 @@ def reads(ledger: str, wanted: Wanted) -> list[Step]:
     if exact:
         keys = "unnest(%s::text[], %s::text[], %s::text[]) AS k (account, asset, color)"
         same = "v.account = k.account AND v.asset = k.asset AND v.color = k.color"
-        text = f"{COLUMNS_OF_VOLUMES} JOIN {keys} ON {same} WHERE v.ledger = %s"
-        steps.append((text, (*_columns(exact, 3), ledger)))
+        text = f"{COLUMNS_OF_VOLUMES} JOIN {keys} ON {same} WHERE v.ledger = %s {NAMED}"
+        names = _columns(exact, 3)
+        steps.append((text.format("v.account", "text"), (*names, ledger, names[0])))
     if scales:
         text = f"{COLUMNS_OF_VOLUMES} WHERE v.ledger = %s AND v.account = ANY(%s) "
         steps.append((text + "AND v.color = ''", (ledger, [key[0] for key in scales])))
@@ -118,7 +128,7 @@ def writes(ledger: str, changes: Changes, fence: int, writer: str) -> list[Step]
     if changes.transactions:
         steps += _write_transactions(ledger, changes)
     if changes.changed:
-        rows = [
+        rows: list[Sequence[object]] = [
             (row.id, tables.write_json(row.metadata), tables.to_micros(row.updated_at),
              tables.micros_or_none(row.reverted_at), row.reverted_by)
             for row in changes.changed
@@ -129,9 +139,10 @@ def writes(ledger: str, changes: Changes, fence: int, writer: str) -> list[Step]
             "reverted_by = u.reverted_by FROM unnest(%s::bigint[], %s::text[], %s::bigint[], "
             "%s::bigint[], %s::bigint[]) "
             "AS u (id, metadata, updated_at, reverted_at, reverted_by) "
-            "WHERE t.ledger = %s AND t.id = u.id"
+            f"WHERE t.ledger = %s AND t.id = u.id {NAMED.format('t.id', 'bigint')}"
         )
-        steps.append((text, (*_columns(rows, 5), ledger)))
+        columns = _columns(rows, 5)
+        steps.append((text, (*columns, ledger, columns[0])))
     steps += _write_holdings(ledger, changes.holdings)
     if changes.accounts:
         text, values = _insert(
@@ -171,28 +182,28 @@ def _write_holdings(
 ) -> list[Step]:
     """Volumes: the database adds to what it has, and holds the sum against the floor.
 
-    So a decision on a balance that is no longer true breaks the bound and is refused.
+    So a decision on a balance that is no longer true breaks the bound and is refused. A volume
+    that changes is written as a conflict, which the key finds whatever the planner thinks.
     """
-    new, changed = [], []
+    new: list[Sequence[object]] = []
+    changed: list[Sequence[object]] = []
     for key, (old, holding) in holdings.items():
-        floor = None if holding.floor is None else str(holding.floor)
+        input_, output, floor = holding
         if old is None:
-            new.append((*key, str(holding.input), str(holding.output), floor))
-        else:
-            more = (str(holding.input - old.input), str(holding.output - old.output))
-            changed.append((*key, *more, floor))
+            new.append((*key, str(input_), str(output), None if floor is None else str(floor)))
+            continue
+        more = output - old.output
+        # The bound is also held against what is proposed, which is the change alone: so that one
+        # is lower by what goes out, and no change is below that.
+        lower = None if floor is None else str(floor - more)
+        changed.append((*key, str(input_ - old.input), str(more), lower))
+    types = "text text text numeric numeric numeric"
     steps = []
     if new:
-        types = "text text text numeric numeric numeric"
         steps.append(_insert("volumes", types, ledger, new))
     if changed:
-        text, values = _source("text text text numeric numeric numeric", changed)
-        text = (
-            "UPDATE numscript_volumes v SET input = v.input + u.c3::numeric, "
-            f"output = v.output + u.c4::numeric, floor = u.c5::numeric FROM {text} "
-            "WHERE v.ledger = %s AND v.account = u.c0 AND v.asset = u.c1 AND v.color = u.c2"
-        )
-        steps.append((text, (*values, ledger)))
+        text, values = _insert("volumes", types, ledger, changed)
+        steps.append((text + ADD_TO_VOLUME, values))
     return steps
 
 
@@ -213,9 +224,10 @@ def _write_history(
             f"UPDATE numscript_{kind}_metadata x SET ended = u.ended "
             f"FROM unnest(%s::{target}[], %s::text[], %s::bigint[]) AS u (target, key, ended) "
             "WHERE x.ledger = %s AND x.target = u.target AND x.key = u.key "
-            "AND x.ended IS NULL"
+            f"AND x.ended IS NULL {NAMED.format('x.target', target)}"
         )
-        steps.append((text, (*_columns(rows.ended, 3), ledger)))
+        columns = _columns(rows.ended, 3)
+        steps.append((text, (*columns, ledger, columns[0])))
     if rows.added:
         types = f"{target} text bigint text bigint bigint"
         steps.append(_insert(f"{kind}_metadata", types, ledger, rows.added))

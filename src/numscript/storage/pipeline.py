@@ -180,21 +180,29 @@ def _parameter(value: Any) -> bytes | None:
         return None
     if not isinstance(value, list):
         return b"%d" % value
-    try:
-        joined = '","'.join(value)
-        if "\\" in joined or joined.count('"') != 2 * len(value) - 2 or not value:
-            joined = ",".join(map(_element, value))
-            return f"{{{joined}}}".encode()
-        return f'{{"{joined}"}}'.encode()
-    except TypeError:
-        # Numbers, or None among texts.
-        return f"{{{','.join(map(_element, value))}}}".encode()
+    return f"{{{_elements(value)}}}".encode()
+
+
+def _elements(values: list[Any]) -> str:
+    """The elements of an array, as the server reads them: of one kind, they are written at once."""
+    kinds = set(map(type, values))
+    if kinds == {str}:
+        # No text of the server's can hold what stands between them here.
+        joined = "\0".join(values)
+        if joined.count("\0") == len(values) - 1:
+            return f'"{_escaped(joined)}"'.replace("\0", '","')
+    elif kinds == {int}:
+        return ",".join(map(str, values))
+    return ",".join(map(_element, values))
 
 
 def _element(value: object) -> str:
-    """An element of an array, as the server reads it."""
+    """An element of an array."""
     if isinstance(value, str):
-        if "\\" in value or '"' in value:
-            value = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{value}"'
+        return f'"{_escaped(value)}"'
     return "NULL" if value is None else str(value)
+
+
+def _escaped(text: str) -> str:
+    """A text as it stands between quotes."""
+    return text.replace("\\", "\\\\").replace('"', '\\"')
