@@ -518,6 +518,34 @@ def test_unknown_paths_and_methods_are_told(api: Api) -> None:
     assert answer.headers["allow"] == "GET, HEAD, POST"
 
 
+@pytest.mark.parametrize(
+    ("key", "path"),
+    [
+        ("a/b", "a%2Fb"),
+        ("a/b", "a/b"),
+        ("/", "%2F"),
+        ("a//b/", "a//b/"),
+        ("https://example.com/order?id=1&x#y", "https:%2F%2Fexample.com%2Forder%3Fid=1&x%23y"),
+        ("per%2Fcent", "per%252Fcent"),
+        ("k/metadata/k", "k/metadata/k"),
+        ("ключ/钥匙", "%D0%BA%D0%BB%D1%8E%D1%87/%E9%92%A5%E5%8C%99"),
+    ],
+)
+def test_a_key_of_metadata_may_have_slashes(api: Api, key: str, path: str) -> None:
+    api.post("world users:ana 5 USD")
+    kept = {"a": "1", "b": "2"}
+    api.call("PUT", "/v2/{l}/metadata", {key: "x", **kept}, status=204)
+    api.call("DELETE", f"/v2/{{l}}/metadata/{path}", status=204)
+    assert api.call("GET", "/v2/{l}")["data"]["metadata"] == kept
+    for target in ("accounts/users:ana", "transactions/1"):
+        where = f"/v2/{{l}}/{target}"
+        api.call("POST", f"{where}/metadata", {key: "x", **kept}, status=204)
+        assert api.call("GET", where)["data"]["metadata"] == {key: "x", **kept}
+        api.call("DELETE", f"{where}/metadata/{path}", status=204)
+        assert api.call("GET", where)["data"]["metadata"] == kept
+    api.call("DELETE", "/v2/{l}/accounts/users:ana/metadata/", status=400, code="VALIDATION")
+
+
 # --- schemas ----------------------------------------------------------------------------------
 
 CHART = {

@@ -123,7 +123,9 @@ class Row(Matcher):
     """A route as the router sees it; a path that fits with another method is refused in JSON."""
 
     def __init__(self, route: Route, endpoint: Endpoint, allowed: Sequence[str]) -> None:
-        super().__init__(route.path, endpoint, methods=[route.method])
+        # A key of metadata may have slashes; it is the last part of its path.
+        path = re.sub(r"{key}$", "{key:path}", route.path)
+        super().__init__(path, endpoint, methods=[route.method])
         self.refusing = Endpoint(
             UNKNOWN._replace(name="wrongMethod"), endpoint.application, allowed=allowed
         )
