@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from hashlib import sha256
 from threading import Lock
 from typing import NamedTuple
 
@@ -42,6 +43,14 @@ class Record(NamedTuple):
     metadata: dict[str, str]
     features: dict[str, str]
 
+    @property
+    def id(self) -> int:
+        """A number for the ledger, which it keeps: made from its name, so that it needs no others.
+
+        It has 48 bits, which clients that read JSON's numbers as floats still read exactly.
+        """
+        return int.from_bytes(sha256(self.name.encode()).digest()[:6])
+
 
 class Checked(NamedTuple):
     """A schema, with its chart ready to be asked."""
@@ -54,7 +63,10 @@ class Registry:
     """The records and schemas of all ledgers of a storage."""
 
     def __init__(self, storage: Storage) -> None:
+        self.storage = storage
         self.books = Ledger(storage, NAME)
+        self._first_dates: dict[str, str] = {}
+        self._first_seen = write_instant(now())
         self._schemas: dict[tuple[str, str], Checked] = {}
         self._ruled: set[str] = set()
 
@@ -79,8 +91,8 @@ class Registry:
         self.books.set_metadata(f"ledgers:{name}", entry)
 
     def record(self, name: str) -> Record:
-        """What is known of a ledger; one that others created has the usual."""
-        return _record(name, self.books.account(f"ledgers:{name}").metadata)
+        """What is known of a ledger; one that others created has the usual. Raises LedgerError."""
+        return self._record(name, self.books.account(f"ledgers:{name}").metadata)
 
     def records(self, names: Iterator[str] | list[str]) -> list[Record]:
         """What is known of ledgers, the oldest first."""
@@ -93,8 +105,33 @@ class Registry:
             cursor = page.next
             if cursor is None:
                 break
-        rows = [_record(name, known.get(name, {})) for name in names]
+        rows = [self._record(name, known.get(name, {})) for name in names]
         return sorted(rows, key=lambda row: (row.added_at, row.name))
+
+    def _record(self, name: str, row: Mapping[str, str]) -> Record:
+        features = msgspec.json.decode(row["features"]) if "features" in row else {}
+        return Record(
+            name,
+            row.get("addedAt") or self.first_date(name),
+            row.get("bucket", BUCKET),
+            {key[len(GIVEN) :]: value for key, value in row.items() if key.startswith(GIVEN)},
+            features,
+        )
+
+    def first_date(self, name: str) -> str:
+        """When a ledger was added that others created, as nearly as its log tells.
+
+        That is the date of its first line, which never changes; without any, when this server
+        started, for the ledger is empty yet. Raises LedgerError (UnknownLedger).
+        """
+        found = self._first_dates.get(name)
+        if found is None:
+            with self.storage.read(name) as session:
+                rows = session.logs(0, 1)
+            if not rows:
+                return self._first_seen
+            found = self._first_dates[name] = write_instant(rows[0].date)
+        return found
 
     def set_metadata(self, name: str, metadata: Mapping[str, str]) -> None:
         """Set metadata of a ledger."""
@@ -154,17 +191,6 @@ class Registry:
                 return False
             self._ruled.add(name)
         return True
-
-
-def _record(name: str, row: Mapping[str, str]) -> Record:
-    features = msgspec.json.decode(row["features"]) if "features" in row else {}
-    return Record(
-        name,
-        row.get("addedAt", "1970-01-01T00:00:00Z"),
-        row.get("bucket", BUCKET),
-        {key[len(GIVEN) :]: value for key, value in row.items() if key.startswith(GIVEN)},
-        features,
-    )
 
 
 class Ledgers:
