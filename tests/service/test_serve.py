@@ -221,6 +221,7 @@ def is_free(port: int) -> bool:
         (["--storage", "memory:", "--workers", "2"], "leave out --workers"),
         (["--tokens", "missing.toml"], "missing.toml"),
         (["--storage", "memory:", "--jwks", "missing.json"], "keys cannot be read"),
+        (["--storage", "memory:", "--webhook-event", "SAVED"], "`SAVED` is no type of events"),
     ],
 )
 def test_what_cannot_be_served_is_said(tmp_path: Path, arguments: list[str], text: str) -> None:

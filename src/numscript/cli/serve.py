@@ -152,6 +152,12 @@ def _new_token(invocation: click.Context, _parameter: click.Parameter, name: str
     help="Where events of all ledgers are posted; may be given again.",
 )
 @click.option(
+    "--webhook-event",
+    multiple=True,
+    metavar="TYPE",
+    help="Post only events of this type to them; may be given again. All if none is named.",
+)
+@click.option(
     "--webhook-secret-file",
     type=click.Path(exists=True, dir_okay=False),
     help="What signs them: whsec_ and base64. Or set NUMSCRIPT_SERVE_WEBHOOK_SECRET.",
@@ -226,7 +232,7 @@ def serve(storage: str | None, **options: Any) -> None:
         raise click.UsageError("a storage in memory is of one process: leave out --workers")
     try:
         Access(settings)
-        check_configured(settings.webhooks, read_signer(settings.webhook_secrets))
+        check_configured(settings, read_signer(settings.webhook_secrets))
         # What is wrong with the storage is said before anything listens.
         open_storage(url).close()
         listener = server.listen(settings.bind)
@@ -273,6 +279,7 @@ def read_settings(url: str, options: dict[str, Any]) -> Any:
         json_logs=options["log_format"] == "json",
         streams=options["max_streams"],
         webhooks=tuple(options["webhook"]),
+        webhook_events=tuple(options["webhook_event"]),
         webhook_secrets=options["webhook_secret_file"],
         webhook_timeout=options["webhook_timeout"],
         webhook_give_up=options["webhook_give_up"],

@@ -103,8 +103,8 @@ def serve_by_workers(settings: Settings, listener: socket.socket, options: dict[
 def worker_application() -> ASGIApp:
     """The application of one of several worker processes."""
     given = msgspec.json.decode(os.environ[HANDED_ON])
-    settings = Settings(**{**given, "origins": tuple(given["origins"]),
-                           "webhooks": tuple(given["webhooks"])})  # fmt: skip
+    several = ("origins", "webhooks", "webhook_events")
+    settings = Settings(**given | {name: tuple(given[name]) for name in several})
     start_logging(as_json=settings.json_logs)
     stop_with_parent()
     return create_application(settings)

@@ -110,7 +110,7 @@ ROUTES = (
           errors=MISSING),
     Route("GET", "/v2/{ledger}/events", "streamEvents",
           "Follow what happens, as server-sent events; `after` may be `latest`.",
-          events.stream_events, READ, records.Event, query=("after",), media=EVENTS,
+          events.stream_events, READ, records.Event, query=("after", "eventTypes"), media=EVENTS,
           errors=MISSING),
     Route("POST", "/v2/_/webhooks", "createWebhook",
           "Have events posted to an address; the answer has the secret that signs them.",
