@@ -599,6 +599,65 @@ def test_a_schema_rules_the_writes_that_name_it(api: Api) -> None:
     api.post("world other 5 USD/2")
 
 
+PAY_WHOM_IT_SAYS = """vars { account $to = meta(@settings, "to") }
+send [USD/2 1] ( source = @world destination = $to )
+"""
+
+
+def test_a_schema_rules_what_is_committed_not_what_was_there_before(api: Api) -> None:
+    """A script is run on the books as they are by then, which may have changed since it came."""
+    api.call("POST", "/v2/{l}/schemas/v1", SCHEMA, status=204)
+
+    def point_at(address: str) -> dict[str, object]:
+        data = {"targetType": "ACCOUNT", "targetId": "settings", "metadata": {"to": address}}
+        return {"action": "ADD_METADATA", "data": data}
+
+    pay = {"action": "CREATE_TRANSACTION", "data": {"script": {"plain": PAY_WHOM_IT_SAYS}}}
+    api.call("POST", "/v2/{l}/_bulk", [point_at("users:001")])
+    path = "/v2/{l}/_bulk?schemaVersion=v1"
+    answer = api.call("POST", path, [point_at("other"), pay], status=400)
+    assert [row["responseType"] for row in answer["data"]] == ["ADD_METADATA", "ERROR"]
+    assert "the schema v1 has no account `other`" in answer["data"][1]["errorDescription"]
+    api.call("GET", "/v2/{l}/accounts/other", status=404)
+    # And the other way round: what was not allowed before is, by then.
+    api.call("POST", path, [point_at("users:002"), pay, pay])
+    assert api.call("GET", "/v2/{l}/accounts/users:002")["data"]["metadata"] == {"tier": "new"}
+    dry = {"script": {"plain": PAY_WHOM_IT_SAYS}}
+    api.call("POST", "/v2/{l}/accounts/settings/metadata", {"to": "other"}, status=204)
+    one = "/v2/{l}/transactions?schemaVersion=v1"
+    api.call("POST", f"{one}&dryRun=true", dry, status=400, code="VALIDATION")
+    api.call("POST", one, dry, status=400, code="VALIDATION")
+
+
+def test_one_key_gives_one_result_under_a_schema_too(api: Api) -> None:
+    """Also where the script could not be run again, or its account is not new any more."""
+    api.call("POST", "/v2/{l}/schemas/v1", SCHEMA, status=204)
+    path = "/v2/{l}/transactions?schemaVersion=v1"
+    api.call("POST", path, {"postings": postings("world users:001 5 USD/2")})
+    script = "send [USD/2 5] ( source = @users:001 destination = @users:002 )"
+    body = {"script": {"plain": script}}
+    first = api.send("POST", path, body, {"Idempotency-Key": "k"})
+    again = api.send("POST", path, body, {"Idempotency-Key": "k"})
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert again.headers["idempotency-hit"] == "true"
+    assert again.json()["data"]["id"] == first.json()["data"]["id"]
+    api.call("POST", path, body, status=400, code="INSUFFICIENT_FUND")
+
+
+def test_metadata_that_are_given_go_before_those_of_the_chart(api: Api) -> None:
+    api.call("POST", "/v2/{l}/schemas/v1", SCHEMA, status=204)
+    path = "/v2/{l}/transactions?schemaVersion=v1"
+    script = {"plain": SCRIPT, "vars": {"price": "USD/2 1", "to": "users:001"}}
+    api.call("POST", path, {"script": script})
+    assert api.call("GET", "/v2/{l}/accounts/users:001")["data"]["metadata"] == {"tier": "gold"}
+    body = {
+        "postings": postings("world users:002 1 USD/2"),
+        "accountMetadata": {"users:002": {"tier": "silver"}},
+    }
+    api.call("POST", path, body)
+    assert api.call("GET", "/v2/{l}/accounts/users:002")["data"]["metadata"] == {"tier": "silver"}
+
+
 def test_templates_and_queries_are_run_by_their_names(api: Api) -> None:
     api.call("POST", "/v2/{l}/schemas/v1", SCHEMA, status=204)
     path = "/v2/{l}/transactions?schemaVersion=v1"

@@ -6,7 +6,7 @@ it, it has a log, and it is backed up with the rest.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from threading import Lock
@@ -16,7 +16,7 @@ import msgspec
 
 from numscript import errors
 from numscript.diagnostics import LedgerError
-from numscript.ledger import Ledger, SetMetadata
+from numscript.ledger import Ledger, Posting, SetMetadata
 from numscript.ledger.ledger import RESERVED, is_ledger_name, now
 from numscript.ledger.requests import prepare
 from numscript.service.charts import Segment
@@ -57,6 +57,24 @@ class Checked(NamedTuple):
 
     schema: Schema
     chart: Segment
+
+    def rule(
+        self, postings: Sequence[Posting], is_new: Callable[[str], bool]
+    ) -> dict[str, Mapping[str, str]]:
+        """The metadata that the chart gives to the new accounts of postings. Raises LedgerError."""
+        found: dict[str, Mapping[str, str]] = {}
+        for posting in postings:
+            for address in (posting.source, posting.destination):
+                node = self.chart.find(address)
+                if node is None:
+                    raise invalid(
+                        "posting",
+                        f"the schema {self.schema.version} has no account `{address}`; add it to "
+                        "the chart of a new version, or mend the address",
+                    )
+                if node.metadata and is_new(address):
+                    found[address] = node.metadata
+        return found
 
 
 class Registry:
