@@ -575,6 +575,41 @@ SCHEMA = {
 }  # fmt: skip
 
 
+def test_one_key_keeps_one_schema(api: Api) -> None:
+    key = {"Idempotency-Key": "k" * 255}
+    path = "/v2/{l}/schemas/v1"
+
+    def hit(answer: httpx.Response) -> bool:
+        assert answer.status_code == 204, answer.text
+        return "idempotency-hit" in answer.headers
+
+    assert not hit(api.send("POST", path, SCHEMA, key))
+    assert hit(api.send("POST", path, SCHEMA, key))
+    api.call("POST", path, SCHEMA, status=409, code="SCHEMA_ALREADY_EXISTS")
+    other = {"Idempotency-Key": "other"}
+    api.call("POST", path, SCHEMA, status=409, code="SCHEMA_ALREADY_EXISTS", headers=other)
+    # A key that kept nothing is free, and one that did stands for what was asked with it.
+    assert not hit(api.send("POST", "/v2/{l}/schemas/v2", SCHEMA, other))
+    changed = {**SCHEMA, "chart": {"world": {}}}
+    for version, body in (("v1", changed), ("v3", SCHEMA), ("v2", SCHEMA)):
+        where = f"/v2/{{l}}/schemas/{version}"
+        api.call("POST", where, body, status=400, code="VALIDATION", headers=key)
+    assert hit(api.send("POST", path, SCHEMA, key))
+    api.call("GET", "/v2/{l}/schemas/v3", status=404)
+    long = {"Idempotency-Key": "k" * 256}
+    api.call("POST", "/v2/{l}/schemas/v3", SCHEMA, status=400, code="VALIDATION", headers=long)
+
+
+def test_of_callers_with_one_key_at_once_one_keeps_the_schema(api: Api) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        answers = [*threads.map(
+            lambda _: api.send("POST", "/v2/{l}/schemas/v1", SCHEMA, {"Idempotency-Key": "k"}),
+            range(8),
+        )]  # fmt: skip
+    assert {answer.status_code for answer in answers} == {204}
+    assert len([answer for answer in answers if "idempotency-hit" not in answer.headers]) == 1
+
+
 def test_a_schema_rules_the_writes_that_name_it(api: Api) -> None:
     api.call("POST", "/v2/{l}/schemas/v1", SCHEMA, status=204)
     api.call("POST", "/v2/{l}/schemas/v1", SCHEMA, status=409, code="SCHEMA_ALREADY_EXISTS")

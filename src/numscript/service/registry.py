@@ -18,7 +18,7 @@ from numscript import errors
 from numscript.diagnostics import LedgerError
 from numscript.ledger import Ledger, Posting, SetMetadata
 from numscript.ledger.ledger import RESERVED, is_ledger_name, now
-from numscript.ledger.requests import prepare
+from numscript.ledger.requests import check_key, prepare
 from numscript.service.charts import Segment
 from numscript.service.problems import Problem, not_found
 from numscript.service.records import NewSchema, Schema
@@ -163,27 +163,44 @@ class Registry:
 
     # --- schemas ---
 
-    def add_schema(self, name: str, version: str, new: NewSchema) -> None:
-        """Keep a version of a schema, which nothing changes afterwards. Raises Problem."""
+    def add_schema(self, name: str, version: str, new: NewSchema, key: str | None = None) -> bool:
+        """Keep a version of a schema, which nothing changes afterwards; whether it was before.
+
+        key: the idempotency key under which it is kept once. Raises Problem, LedgerError.
+        """
         Segment(new.chart, "")
         schema = Schema(version, write_instant(now()), new.chart, new.transactions, new.queries)
         text = msgspec.json.encode(schema).decode()
-        taken = Problem(
+        # Each key can be claimed once, so that of two callers at once one wins.
+        requests = [SetMetadata(f"schemas:{name}", {version: text}, f"schema:{name}:{version}")]
+        claim = ""
+        if key is not None:
+            check_key("idempotency key", key)
+            asked = sha256(f"{version}\n".encode() + msgspec.json.encode(new)).hexdigest()
+            number = sha256(key.encode()).hexdigest()
+            claim = f"schema-key:{name}:{number}"
+            requests.insert(0, SetMetadata(f"schemakeys:{name}", {number: asked}, claim))
+        results = self.books.bulk(requests, atomic=True)
+        problems = [result.error for result in results if result.error is not None]
+        if not problems:
+            return False
+        for problem in problems:
+            match problem.kind:
+                case errors.NotRun():
+                    pass
+                case errors.IdempotencyConflict(key=taken):
+                    if taken == claim:
+                        raise LedgerError.of(errors.IdempotencyConflict(key=str(key)))
+                case _:
+                    raise problem
+        if claim and self.books.logs({"$match": {"idempotency_key": claim}}, limit=1).items:
+            return True
+        raise Problem(
             409,
             "SCHEMA_ALREADY_EXISTS",
             f"the ledger `{name}` already has a schema {version}, and a schema never changes; "
             "give the new one another version",
         )
-        key = f"schema:{name}:{version}"
-        try:
-            # The key can be claimed once, so that of two callers at once one wins.
-            log = self.books.set_metadata(f"schemas:{name}", {version: text}, idempotency_key=key)
-            if log.replayed:
-                raise taken
-        except LedgerError as error:
-            if isinstance(error.kind, errors.IdempotencyConflict):
-                raise taken from None
-            raise
 
     def schemas(self, name: str) -> list[Schema]:
         """The schemas of a ledger, the oldest first."""
