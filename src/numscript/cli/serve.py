@@ -231,7 +231,7 @@ def serve(storage: str | None, **options: Any) -> None:
     if settings.workers > 1 and url.startswith("memory:"):
         raise click.UsageError("a storage in memory is of one process: leave out --workers")
     try:
-        Access(settings)
+        access = Access(settings)
         check_configured(settings, read_signer(settings.webhook_secrets))
         # What is wrong with the storage is said before anything listens.
         open_storage(url).close()
@@ -246,6 +246,10 @@ def serve(storage: str | None, **options: Any) -> None:
         console.note("it listens on this machine only; --bind 0.0.0.0:3068 is for others too")
     elif not settings.guarded:
         console.note("anybody who reaches it may do anything: use --tokens or --jwks",
+                     word="warning")  # fmt: skip
+    problem_of_keys = access.keys.fetch() if access.keys is not None else ""
+    if problem_of_keys:
+        console.note(f"{problem_of_keys}; until they can be, JSON Web Tokens are answered with 503",
                      word="warning")  # fmt: skip
     server.serve(settings, listener)
 

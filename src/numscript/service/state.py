@@ -31,6 +31,8 @@ class State:
     def __init__(self, settings: Settings, storage: Storage | None = None) -> None:
         self.settings = settings
         self.access = Access(settings)
+        if self.access.keys is not None:
+            self.access.keys.renew()
         self.traces = Traces(wanted=settings.traces)
         self.storage = storage or open_storage(settings.storage)
         self.registry = Registry(self.storage)
