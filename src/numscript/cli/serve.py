@@ -217,6 +217,7 @@ def serve(storage: str | None, **options: Any) -> None:
         from numscript.service import server
         from numscript.service.access import Access, BadTokens
         from numscript.service.deliveries import check_configured
+        from numscript.service.telemetry import NoTraces, check_traces
         from numscript.service.webhooks import BadWebhook, read_signer
     except ImportError as problem:
         package = (problem.name or "starlette").partition(".")[0]
@@ -232,13 +233,15 @@ def serve(storage: str | None, **options: Any) -> None:
         raise click.UsageError("a storage in memory is of one process: leave out --workers")
     try:
         access = Access(settings)
+        if settings.traces:
+            check_traces()
         check_configured(settings, read_signer(settings.webhook_secrets))
         # What is wrong with the storage is said before anything listens.
         open_storage(url).close()
         listener = server.listen(settings.bind)
     except NumscriptError as error:
         console.fail(error, "pretty")
-    except (BadTokens, BadWebhook, server.BadAddress) as problem:
+    except (BadTokens, BadWebhook, NoTraces, server.BadAddress) as problem:
         raise console.BadInput(str(problem)) from None
     host, port = listener.getsockname()[:2]
     console.note(f"serving {hide_password(url)} at http://{show_host(host)}:{port}; see /docs")

@@ -31,7 +31,7 @@ from numscript.service.calls import JSON, Call, Reply, encode
 from numscript.service.console import language_server
 from numscript.service.openapi import document_routes
 from numscript.service.operations import OPERATIONS
-from numscript.service.problems import BROKEN, Problem, read_error
+from numscript.service.problems import Problem, find_problem
 from numscript.service.routes import Route
 from numscript.service.settings import Settings
 from numscript.service.state import State
@@ -288,7 +288,9 @@ class Called:
         """Do the call's work, in a thread of its own."""
         state, route = self.state, self.route
         try:
-            with state.traces.span(route.name, self.number, self.headers):
+            with state.traces.span(
+                self.scope["method"], route.path, self.number, self.ledger, self.headers
+            ) as answered:
                 if route.scope is not None:
                     self.caller = state.access.identify(self.headers, basic=route.basic)
                     check_scope(self.caller, route.scope, self.ledger)
@@ -297,18 +299,14 @@ class Called:
                 if self.allowed:
                     raise wrong_method(self.scope["method"], self.allowed)
                 queries = read_query(self.scope)
-                return route.handler(
-                    Call(
-                        state, self.caller, self.number, self.path, queries, self.headers, body,
-                        file,
-                    )
-                )  # fmt: skip
+                call = Call(
+                    state, self.caller, self.number, self.path, queries, self.headers, body, file
+                )
+                return answered(route.handler(call))
         except Problem as problem:
             return self.problem(problem)
-        except NumscriptError as error:
-            return self.problem(read_error(error), error)
         except Exception as error:
-            return self.problem(Problem(*BROKEN, ""), error)
+            return self.problem(find_problem(error), error)
         finally:
             if file is not None:
                 file.close()
@@ -465,6 +463,6 @@ def unknown_path(_call: Call) -> Reply:
     raise Problem(404, "NOT_FOUND", "there is no such path; /docs lists all that there are")
 
 
-UNKNOWN = Route("GET", "/", "unknown", "A path that is none.", unknown_path, None)
+UNKNOWN = Route("GET", "", "unknown", "A path that is none.", unknown_path, None)
 """What answers where no route fits."""
 __all__ = ["JSON", "PREFIX", "Application", "all_routes", "create_application"]

@@ -26,7 +26,7 @@ CALLERS_KEPT = 10_000
 
 
 class State:
-    """All that calls share. Raises StorageError, BadTokens, BadWebhook."""
+    """All that calls share. Raises StorageError, BadTokens, BadWebhook, NoTraces."""
 
     def __init__(self, settings: Settings, storage: Storage | None = None) -> None:
         self.settings = settings
@@ -56,6 +56,7 @@ class State:
         self.workers.close()
         self.deliveries.stop()
         self.feeds.close()
+        self.traces.close()
         self.storage.close()
 
 
