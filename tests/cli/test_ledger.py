@@ -466,6 +466,10 @@ def test_a_damaged_log_is_imported_not_at_all(
     damaged = change(opened("ledger", "export", *BOOKS).stdout)
     done = opened("ledger", "import", *BOOKS, "--ledger", "copy", input=damaged)
     assert (done.exit_code, code in done.stderr) == (exit_code, True), done.output
+    assert "copy" not in done.stderr
+    assert "copy" not in opened("ledger", "list", *BOOKS).stdout
+    assert opened("ledger", "init", *BOOKS, "--ledger", "copy").exit_code == 0
+    assert opened("ledger", "import", *BOOKS, "--ledger", "copy", input=damaged).exit_code
     counts = tree_of(opened("ledger", "stats", *BOOKS, "--ledger", "copy", "-o", "json"))
     assert set(counts.values()) == {0}
 

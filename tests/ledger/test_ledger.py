@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -485,6 +486,76 @@ def test_a_damaged_log_imports_nothing(
     assert raised.value.kind.code == code
     assert copy.stats() == (0, 0, 0)
     assert copy.verify() == []
+
+
+def test_a_log_is_imported_with_its_ledger(storage: Storage, ledger: Ledger, name: str) -> None:
+    fill(ledger)
+    copy = Ledger.imported(storage, f"{name}-copy", ledger.export())
+    assert list(copy.export()) == list(ledger.export())
+    assert copy.verify() == []
+    assert copy.post([world()]).id == ledger.stats().transactions + 1
+    refused(errors.LedgerNotEmpty, lambda: Ledger.imported(storage, copy.name, ledger.export()))
+    assert copy.stats().logs == ledger.stats().logs + 1
+    assert Ledger.imported(storage, f"{name}-none", []).stats() == (0, 0, 0)
+    assert {f"{name}-copy", f"{name}-none"} <= set(storage.ledgers())
+
+
+def test_of_several_imports_of_one_ledger_one_is_taken(
+    storage: Storage, ledger: Ledger, name: str
+) -> None:
+    fill(ledger)
+    lines = list(ledger.export())
+
+    def take(number: int) -> object:
+        try:
+            return Ledger.imported(storage, f"{name}-copy", lines[: number + 1]).name
+        except LedgerError as error:
+            return type(error.kind)
+
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(take, range(4)))
+    assert (found.count(f"{name}-copy"), found.count(errors.LedgerNotEmpty)) == (1, 3)
+    count = found.index(f"{name}-copy") + 1
+    assert list(Ledger(storage, f"{name}-copy").export()) == lines[:count]
+
+
+def test_a_log_is_imported_into_a_ledger_that_is_empty(
+    storage: Storage, ledger: Ledger, name: str
+) -> None:
+    fill(ledger)
+    empty = Ledger(storage, f"{name}-copy")
+    Ledger.imported(storage, empty.name, ledger.export())
+    assert list(empty.export()) == list(ledger.export())
+
+
+@pytest.mark.parametrize("size", [0, 1, 2500])
+def test_a_refused_import_leaves_no_ledger(
+    storage: Storage, ledger: Ledger, name: str, size: int
+) -> None:
+    """Wherever it breaks off: in the first batch, or when others were sent to the database."""
+    ledger.bulk([Post([world()]) for _ in range(size)])
+    target = f"{name}-copy"
+    before = storage.ledgers()
+
+    def interrupted() -> Iterator[str]:
+        yield from ledger.export()
+        raise KeyboardInterrupt
+
+    acts: list[tuple[type[BaseException], Iterable[str]]] = [
+        (LedgerError, [*ledger.export(), "not a line"]),
+        (TypeError, [*ledger.export(), 7]),  # type: ignore[list-item]  # what is refused
+        (TypeError, "no lines"),
+        (KeyboardInterrupt, interrupted()),
+    ]
+    for problem, lines in acts:
+        with pytest.raises(problem):
+            Ledger.imported(storage, target, lines)
+        assert storage.ledgers() == before
+    for bad in ("a b", "_info"):
+        with pytest.raises(LedgerError):
+            Ledger.imported(storage, bad, ledger.export())
+    assert storage.ledgers() == before
+    assert Ledger.imported(storage, target, ledger.export()).stats().logs == size
 
 
 @pytest.mark.parametrize(

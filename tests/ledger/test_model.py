@@ -41,13 +41,14 @@ DATES = st.sampled_from([None, None, START - timedelta(days=3), START + timedelt
 WORDS = st.sampled_from(["x", "y"])
 METADATA = st.sampled_from([{}, {"x": "x"}, {"y": "x"}, {"x": "y", "y": "y"}])
 TARGETS = st.one_of(NAMES, st.integers(1, 6))
+LABELS = st.sampled_from([{}, {}, {"a": {}}, {"b:1": {"x": "x"}, "c": {}}])
 SCRIPT = """
 vars { account $from account $to monetary $sum }
 send $sum ( source = { $from @b:1 allowing overdraft up to [USD/2 5] } destination = $to )
 set_account_meta($to, "x", "paid")
 """
 REQUESTS: st.SearchStrategy[Request] = st.one_of(
-    st.builds(Post, POSTINGS, KEYS, METADATA, st.just({}), DATES, KEYS, st.booleans()),
+    st.builds(Post, POSTINGS, KEYS, METADATA, LABELS, DATES, KEYS, st.booleans()),
     st.builds(
         lambda source, to, amount, key: Run(
             SCRIPT, {"from": source, "to": to, "sum": f"USD/2 {amount}"}, idempotency_key=key
@@ -68,6 +69,7 @@ class Model:
     def __init__(self) -> None:
         self.posted: list[tuple[datetime, datetime, tuple[Posting, ...]]] = []
         self.said: list[tuple[datetime, str | int, str, str | None]] = []
+        self.reverted: dict[int, datetime] = {}
 
     def volumes(self, at: datetime | None, by_insertion: bool) -> list[tuple[Any, ...]]:
         sums: dict[tuple[str, str, str], list[int]] = {}
@@ -85,6 +87,12 @@ class Model:
             if about == target and (at is None or date <= at)
         }
         return {key: value for key, value in found.items() if value is not None}
+
+    def updated_at(self, target: str | int, inserted_at: datetime, at: datetime | None) -> datetime:
+        dates = [date for date, about, _, _ in self.said if about == target]
+        if target in self.reverted:
+            dates.append(self.reverted[int(target)])
+        return max([inserted_at, *(date for date in dates if at is None or date <= at)])
 
 
 class Machine(RuleBasedStateMachine):
@@ -135,6 +143,12 @@ class Machine(RuleBasedStateMachine):
             assert transaction.id == len(self.model.posted)
             for key, value in transaction.metadata.items():
                 self.model.said.append((inserted_at, transaction.id, key, value))
+            if transaction.reverts is not None:
+                self.model.reverted[transaction.reverts] = inserted_at
+            if isinstance(request, Post):
+                for address, items in request.account_metadata.items():
+                    for key, value in items.items():
+                        self.model.said.append((inserted_at, address, key, value))
             if isinstance(request, Run):
                 to = str(request.variables["to"])
                 self.model.said.append((inserted_at, to, "x", "paid"))
@@ -153,8 +167,11 @@ class Machine(RuleBasedStateMachine):
         assert volumes == self.model.volumes(at, by_insertion)
         for account in self.all(lambda ledger: ledger.accounts(**when).items):
             assert account.metadata == self.model.metadata(account.address, at)
+            updated_at = self.model.updated_at(account.address, account.inserted_at, at)
+            assert account.updated_at == updated_at
         for row in self.all(lambda ledger: ledger.transactions(limit=1000, **when).items):
             assert row.metadata == self.model.metadata(row.id, at)
+            assert row.updated_at == self.model.updated_at(row.id, row.inserted_at, at)
         assert not any(self.all(lambda ledger: ledger.aggregate(**when)).values())
 
     @invariant()

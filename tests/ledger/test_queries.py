@@ -12,8 +12,18 @@ import pytest
 from hypothesis import given, settings, strategies
 
 from numscript import errors
-from numscript.ledger import Ledger, LedgerError, Page, Posting, Transaction
+from numscript.ledger import (
+    DeleteMetadata,
+    Ledger,
+    LedgerError,
+    Page,
+    Post,
+    Posting,
+    SetMetadata,
+    Transaction,
+)
 from numscript.storage import Storage, open_storage
+from numscript.storage.filters import matches
 from tests.storage.backends import START, Clock
 
 ACCOUNTS = (
@@ -132,6 +142,12 @@ TRANSACTIONS: list[tuple[object, Callable[[Any], object]]] = [
      lambda t: t.inserted_at > START + timedelta(seconds=30)),
     ({"$lte": {"updated_at": "2026-01-01T00:00:30Z"}},
      lambda t: t.updated_at <= START + timedelta(seconds=30)),
+    ({"$gt": {"updated_at": "2026-01-01T00:00:30Z"}},
+     lambda t: t.updated_at > START + timedelta(seconds=30)),
+    ({"$match": {"updated_at": "2026-01-01T00:00:26Z"}},
+     lambda t: t.updated_at == START + timedelta(seconds=26)),
+    ({"$not": {"$lt": {"updated_at": "2026-01-01T00:00:38Z"}}},
+     lambda t: t.updated_at >= START + timedelta(seconds=38)),
     ({"$and": [{"$match": {"account": "fees"}}, {"$or": [
         {"$match": {"metadata[kind]": "sale"}}, {"$match": {"reverted": True}}]}]},
      lambda t: "fees" in of(t) and (t.metadata.get("kind") == "sale" or t.reverted)),
@@ -168,6 +184,8 @@ ACCOUNT_FILTERS: list[tuple[object, Callable[[Any], object]]] = [
      lambda a: a.inserted_at > START + timedelta(seconds=5)),
     ({"$gt": {"updated_at": "2026-01-01T00:00:05Z"}},
      lambda a: a.updated_at > START + timedelta(seconds=5)),
+    ({"$lte": {"updated_at": "2026-01-01T00:00:25Z"}},
+     lambda a: a.updated_at <= START + timedelta(seconds=25)),
 ]  # fmt: skip
 
 MOMENTS: list[dict[str, Any]] = [
@@ -351,6 +369,90 @@ def test_any_walk_over_pages_shows_neighbours(data: strategies.DataObject) -> No
             assert ids.index(edge[1].id) == ids.index(edge[0].id) + 1
         if data.draw(strategies.booleans()):
             post()
+
+
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize("when", MOMENTS[1:4], ids=["early", "later", "inserted"])
+def test_pages_by_the_last_change_before_a_point_in_time(
+    full: Ledger, when: dict[str, Any], descending: bool
+) -> None:
+    lists: list[tuple[str, Callable[..., Any]]] = [
+        ("id", full.transactions), ("address", full.accounts),
+    ]  # fmt: skip
+    for key, listed in lists:
+        expected = sorted(
+            listed(limit=1000, **when),
+            key=lambda row: (row.updated_at, getattr(row, key)),
+            reverse=descending,
+        )
+        assert len(expected) > 5
+        way = {"order": "updated_at", "descending": descending, **when}
+        assert list(paged(partial(listed, **way), 3)) == expected
+
+
+def test_what_was_read_then_is_read_again_by_its_insertion(storage: Storage, name: str) -> None:
+    """Every read as of a time is what was read at that time, whatever was written since."""
+    ledger = Ledger(storage, name, clock=Clock())
+    sale = [Posting("world", "a", 5, "EUR"), Posting("a", "b:1", 2, "EUR")]
+    acts: list[Callable[[], Any]] = [
+        lambda: ledger.post(sale, metadata={"x": "1"}, account_metadata={"a": {"x": "1"}}),
+        lambda: ledger.post(sale, timestamp=START + DAY, account_metadata={"a": {}, "c": {}}),
+        lambda: ledger.set_metadata(1, {"x": "2", "y": "2"}),
+        lambda: ledger.set_metadata("b:1", {"x": "2"}),
+        lambda: ledger.delete_metadata(1, "x"),
+        lambda: ledger.delete_metadata(2, "nothing"),
+        lambda: ledger.delete_metadata("a", "x"),
+        lambda: ledger.delete_metadata("a", "x"),
+        lambda: ledger.revert(1),
+        lambda: ledger.delete_metadata("c", "nothing"),
+        lambda: ledger.set_metadata(1, {"x": "3"}),
+        lambda: ledger.post(sale, account_metadata={"a": {}, "b:1": {"x": "4"}}),
+        lambda: ledger.bulk(
+            [SetMetadata(2, {"x": "5"}), DeleteMetadata(2, "x"), SetMetadata("b:1", {"x": "5"})]
+        ),
+        lambda: ledger.revert(2),
+        lambda: ledger.set_metadata("c", {"x": "6"}),
+    ]
+    then = []
+    for act in acts:
+        act()
+        (last,) = ledger.logs(limit=1)
+        then.append((last.date, ledger.transactions().items, ledger.accounts().items))
+    for at, transactions, accounts in then:
+        when: dict[str, Any] = {"pit": at, "by_insertion": True}
+        assert ledger.transactions(**when).items == transactions
+        assert ledger.accounts(**when).items == accounts
+    assert ledger.verify() == []
+
+
+def test_in_memory_few_records_are_looked_at_for_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = Ledger(open_storage("memory:"), "main", clock=Clock())
+    ledger.bulk([Post([Posting("world", f"a:{number}", 1, "X")]) for number in range(500)])
+    looked: list[object] = []
+
+    def count(*given: Any) -> bool:
+        looked.append(given)
+        return matches(*given)
+
+    monkeypatch.setattr("numscript.storage.memory.matches", count)
+    both = {"$and": [{"$gte": {"balance": 1}}, {"$match": {"address": "a:7"}}]}
+    here = ledger.transactions(limit=1, cursor=ledger.transactions(limit=250).next)
+    looked.clear()
+    for when in ({}, {"pit": START + DAY}, {"pit": START + DAY, "by_insertion": True}):
+        acts: list[Callable[..., Any]] = [
+            partial(ledger.account, "a:7"),
+            partial(ledger.accounts, {"$in": {"address": ["a:7", "a:9", "nobody"]}}),
+            partial(ledger.accounts, both),
+            partial(ledger.aggregate, {"$match": {"account": "a:7"}}),
+            partial(ledger.transactions, {"$match": {"id": 7}}),
+            partial(ledger.transactions, {"$in": {"id": [7, 0, 10**9, 7]}}, descending=False),
+            partial(ledger.transactions, limit=2),
+            partial(ledger.transactions, limit=2, cursor=here.next),
+        ]
+        for act in acts:
+            assert act(**when)
+            assert 0 < len(looked) <= 3
+            looked.clear()
 
 
 def test_volumes_of_an_interval(full: Ledger) -> None:

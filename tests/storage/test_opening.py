@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import EntryPoint, EntryPoints
@@ -18,7 +19,7 @@ from numscript.diagnostics import Kind, StorageError
 from numscript.ledger import Ledger, Post, Posting
 from numscript.storage import hide_password, open_storage, tables
 from numscript.storage.memory import MemoryStorage
-from tests.storage.backends import START
+from tests.storage.backends import START, Clock
 
 SALE = [Posting("world", "a", 1, "USD/2")]
 
@@ -201,9 +202,9 @@ def fresh_database(postgres_url: str) -> tuple[str, Callable[[], None]]:
 
 
 def first(
-    whole: Callable[[tables.Dialect], list[list[str]]], dialect: tables.Dialect
+    whole: Callable[[tables.Dialect], list[list[str]]], dialect: tables.Dialect, count: int = 1
 ) -> list[list[str]]:
-    return whole(dialect)[:1]
+    return whole(dialect)[:count]
 
 
 def test_an_older_schema_is_upgraded(
@@ -225,6 +226,51 @@ def test_an_older_schema_is_upgraded(
         assert ledger.balances("a") == {"USD/2": 2}
         assert ledger.verify() == []
         new.close()
+    drop()
+
+
+def test_books_of_an_older_schema_tell_when_something_was_deleted(
+    tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a deletion the older histories kept nothing, if there was nothing to delete; and setting
+    no metadata on an account touched it."""
+    import psycopg
+
+    url, drop = fresh_database(postgres_url)
+    path = tmp_path / "books.db"
+    for place in (f"sqlite:///{path}", url):
+        with monkeypatch.context() as patch:
+            patch.setattr(tables, "migrations", partial(first, tables.migrations, count=4))
+            storage = open_storage(place)
+            ledger = Ledger(storage, "main", clock=Clock())
+            ledger.post(SALE, metadata={"k": "v"})
+            for target in ("a", 1):
+                ledger.set_metadata(target, {'é"': "v"})
+                ledger.delete_metadata(target, 'é"')
+                ledger.delete_metadata(target, "nothing")
+            then = ledger.transaction(1).updated_at, ledger.account("a").updated_at
+            ledger.set_metadata(1, {"k": "w"})
+            ledger.set_metadata("a", {"k": "w"})
+            storage.close()
+        as_before = [
+            "DELETE FROM numscript_account_metadata WHERE date = ended",
+            "DELETE FROM numscript_transaction_metadata WHERE date = ended",
+            "UPDATE numscript_accounts SET updated_at = updated_at + 1 WHERE address = 'world'",
+        ]
+        connect: Any = psycopg.connect if place == url else sqlite3.connect
+        with closing(connect(url if place == url else path)) as database:
+            for text in as_before:
+                database.execute(text)
+            database.commit()
+        storage = open_storage(place)
+        ledger = Ledger(storage, "main")
+        when: dict[str, Any] = {"pit": then[0], "by_insertion": True}
+        (row,) = ledger.transactions(**when)
+        assert (row.updated_at, row.metadata) == (then[0], {"k": "v"})
+        account = ledger.account("a", **when)
+        assert (account.updated_at, account.metadata) == (then[1], {})
+        assert ledger.verify() == []
+        storage.close()
     drop()
 
 

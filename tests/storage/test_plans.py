@@ -5,6 +5,7 @@ On a few thousand transactions; `python -m benchmarks.million` does the same on 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import psycopg
@@ -88,3 +89,15 @@ def test_what_is_rare_is_found_by_its_index(explained: Plans, words: str) -> Non
 def test_a_page_by_insertion_starts_at_its_moment(explained: Plans) -> None:
     page = explained["transactions: by id, pit inserted"][0]
     assert (page.rows, page.read < 110) == (101, True)
+
+
+@pytest.mark.parametrize("when", ["", ", pit effective", ", pit inserted"])
+def test_what_changed_late_is_found_by_its_index_also_as_of_then(
+    explained: Plans, when: str
+) -> None:
+    (page,) = [
+        found[0]
+        for words, found in explained.items()
+        if re.fullmatch(rf"accounts: updated_at \$gt [^,]+{when}", words)
+    ]
+    assert "numscript_accounts_by_update" in page.indexes

@@ -192,8 +192,6 @@ def open_books(
     """
     check_name(name)
     with open_storage_of(url, output, access, trial) as storage:
-        if access is Access.CREATE and output == "pretty" and storage.url.startswith(MEMORY):
-            console.note(f"{MEMORY} keeps nothing when this command ends")
         yield _open_ledger(storage, name, access, output, trial)
 
 
@@ -208,6 +206,8 @@ def open_storage_of(
         if trial is not None and access is Access.CREATE and _missing_file(check_url(url)):
             trial(_empty_books())
         storage = _open_storage(url, access)
+        if access is Access.CREATE and output == "pretty" and storage.url.startswith(MEMORY):
+            console.note(f"{MEMORY} keeps nothing when this command ends")
         try:
             yield storage
         finally:
@@ -349,8 +349,13 @@ def _open_ledger(
         trial(_empty_books())
     ledger = Ledger(storage, name)
     if output == "pretty":
-        console.note(f"the ledger `{name}` is new")
+        note_new(name)
     return ledger
+
+
+def note_new(name: str) -> None:
+    """Note that a ledger was created by the way."""
+    console.note(f"the ledger `{name}` is new")
 
 
 # --- what came of it --------------------------------------------------------------------------

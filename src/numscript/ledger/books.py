@@ -500,7 +500,11 @@ class Books:
         """Set keys of an account's metadata, or delete them (None)."""
         self.load_accounts((address,))
         now, log = self.now, self.head.log
-        row = self.accounts[address] or AccountRow(address, {}, timestamp, now, now)
+        row = self.accounts[address]
+        if row is None:
+            row = AccountRow(address, {}, timestamp, now, now)
+        elif not items:
+            return
         metadata = _merged(row.metadata, items)
         self.put(self.accounts, address, row._replace(metadata=metadata, updated_at=now))
         self.change(self.changed_accounts, address)

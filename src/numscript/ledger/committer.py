@@ -46,10 +46,7 @@ class Waiting:
     end of the log after each that was done, by its place.
     """
 
-    __slots__ = (
-        *("atomic", "done", "error", "go_on", "leads", "lines"),
-        *("requests", "results", "wake"),
-    )
+    __slots__ = ("atomic", "done", "error", "go_on", "lines", "requests", "results")
 
     def __init__(
         self,
@@ -65,8 +62,6 @@ class Waiting:
         self.lines: dict[int, int] = {}
         self.error: BaseException | None = None
         self.done = False
-        self.leads = False
-        self.wake: Any = None
 
     def decide(self, books: Books, part: int = 0) -> bool:
         """Decide the requests one after the other; errors are kept among the results.
@@ -109,6 +104,20 @@ def _not_run(failed: int) -> NumscriptError:
     return LedgerError.of(errors.NotRun(failed=failed))
 
 
+class Turn:
+    """One thread's place in the queue, with all that it has to be committed.
+
+    wake: is released when all is done, or when it is this thread's turn to lead.
+    """
+
+    __slots__ = ("leads", "waiting", "wake")
+
+    def __init__(self, waiting: Sequence[Waiting]) -> None:
+        self.waiting = waiting
+        self.leads = False
+        self.wake: Any = None
+
+
 class Committer:
     """Commits the requests of all callers of one ledger."""
 
@@ -126,7 +135,7 @@ class Committer:
         self.chance = chance
         self.sleep = sleep
         self.lock = Lock()
-        self.queue: list[Waiting] = []
+        self.queue: list[Turn] = []
         self.busy = False
         self.books: Books | None = None
         self.caution = 0
@@ -134,43 +143,52 @@ class Committer:
 
     def submit(self, waiting: Waiting) -> list[Any]:
         """Have requests decided and committed; gives a result or an error for each."""
+        (outcome,) = self.submit_all((waiting,))
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    def submit_all(self, waiting: Sequence[Waiting]) -> list[list[Any] | BaseException]:
+        """Have all that waits decided and committed; the results of each, or what stopped it."""
+        turn = Turn(waiting)
         with self.lock:
             if self.busy:
-                waiting.wake = Lock()
-                waiting.wake.acquire()
-                self.queue.append(waiting)
+                turn.wake = Lock()
+                turn.wake.acquire()
+                self.queue.append(turn)
             else:
                 self.busy = True
-                waiting.leads = True
-        if not waiting.leads:
-            self.wait(waiting)
-        if waiting.leads:
-            self.lead(waiting)
-        if waiting.error is not None:
-            raise _again(waiting.error)
-        return waiting.results
+                turn.leads = True
+        if not turn.leads:
+            self.wait(turn)
+        if turn.leads:
+            self.lead(turn)
+        return [each.results if each.error is None else _again(each.error) for each in waiting]
 
-    def wait(self, waiting: Waiting) -> None:
+    def wait(self, turn: Turn) -> None:
         """Wait until somebody has done it, or it is this caller's turn to lead."""
         try:
-            waiting.wake.acquire()
+            turn.wake.acquire()
         except BaseException:
             with self.lock:
-                if waiting in self.queue:
-                    self.queue.remove(waiting)
-                leads = waiting.leads
+                if turn in self.queue:
+                    self.queue.remove(turn)
+                leads = turn.leads
             if leads:
                 self.hand_on()
             raise
 
-    def lead(self, own: Waiting) -> None:
+    def lead(self, own: Turn) -> None:
         """Do a group with one's own requests, and hand the lead on."""
-        group = [own]
+        turns = [own]
+        group = [*own.waiting]
         try:
             with self.lock:
                 others = self.queue[: MAX_GROUP - 1]
                 del self.queue[: len(others)]
-            group += others
+            turns += others
+            for turn in others:
+                group += turn.waiting
             self.commit_group(group)
         except Exception as problem:
             for waiting in group:
@@ -178,13 +196,13 @@ class Committer:
                     waiting.error = problem
         except BaseException:
             reason = "the thread that committed was interrupted"
-            for waiting in group[1:]:
+            for waiting in group[len(own.waiting) :]:
                 if not waiting.done:
                     waiting.error = StorageError.of(errors.OutcomeUnknown(reason=reason))
             raise
         finally:
-            for waiting in group[1:]:
-                waiting.wake.release()
+            for turn in turns[1:]:
+                turn.wake.release()
             self.hand_on()
 
     def hand_on(self) -> None:
@@ -321,7 +339,7 @@ class Presumed(Exception):  # noqa: N818 - no error: the ledger does the same ag
 
 
 def _again(error: BaseException) -> BaseException:
-    """An error to be raised by one more thread, with a traceback of its own."""
+    """An error for one more caller, with a traceback of its own."""
     if isinstance(error, NumscriptError):
         copy = type(error)(error.diagnostics)
         copy.__cause__ = error

@@ -77,6 +77,16 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def check_place(storage: object, name: str) -> None:
+    """Refuse what is no storage, and what cannot name a ledger in it."""
+    if isinstance(storage, (str, PathLike)):
+        raise TypeError(f"{storage!r} is no storage: write Ledger(open_storage(url), {name!r})")
+    if name in RESERVED:
+        raise invalid("ledger name", f"`{name}` is reserved")
+    if not is_ledger_name(str(name)):
+        raise invalid("ledger name", f"`{name}` is not 1 to 63 of 0-9 A-Z a-z _ -")
+
+
 class BulkResult(NamedTuple):
     """What came of one element of a bulk: a transaction or a line of the log, or an error.
 
@@ -124,12 +134,7 @@ class Ledger:
         chance: Callable[[], float] = random.random,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        if isinstance(storage, (str, PathLike)):
-            raise TypeError(f"{storage!r} is no storage: write Ledger(open_storage(url), {name!r})")
-        if name in RESERVED:
-            raise invalid("ledger name", f"`{name}` is reserved")
-        if not is_ledger_name(str(name)):
-            raise invalid("ledger name", f"`{name}` is not 1 to 63 of 0-9 A-Z a-z _ -")
+        check_place(storage, name)
         self.storage = storage
         self.name = name
         self._clock = clock
@@ -142,6 +147,25 @@ class Ledger:
             (id(storage), name, clock, chance, sleep),
             Committer(storage, name, clock, chance, sleep),
         )
+
+    @classmethod
+    def imported(
+        cls,
+        storage: Storage,
+        name: str,
+        lines: Iterable[str],
+        *,
+        progress: Progress | None = None,
+        clock: Callable[[], datetime] = now,
+    ) -> Ledger:
+        """A ledger with an exported log in it, created together with it: both, or neither.
+
+        A ledger that exists already must be empty. Lines, progress and errors are those of
+        `import_`.
+        """
+        check_place(storage, name)
+        import_lines(storage, name, lines, progress, clock())
+        return cls(storage, name, create=False, clock=clock)
 
     def __repr__(self) -> str:
         return f"Ledger({self.name!r})"
@@ -274,17 +298,32 @@ class Ledger:
         """
         if atomic and continue_on_failure:
             raise invalid("bulk", "it is either atomic or goes on after failures")
-        prepared: list[Request | NumscriptError] = []
-        for request in requests:
-            try:
-                prepared.append(prepare(request))
-            except NumscriptError as error:
-                prepared.append(error)
+        prepared = [_prepared(request) for request in requests]
         if not prepared:
             return []
         waiting = Waiting(prepared, atomic=atomic, go_on=continue_on_failure)
         results = self._committer.submit(waiting)
         return [_bulk_result(item, waiting.lines.get(at, 0)) for at, item in enumerate(results)]
+
+    def together(self, requests: Sequence[Request]) -> list[Transaction | Log | NumscriptError]:
+        """Do requests of several callers in one transaction of the database, each for itself.
+
+        It is as if each of them had come on a thread of its own: one that fails leaves the others
+        alone. The results are in the order of the requests; a failure is a result, and is not
+        raised.
+        """
+        results: list[Any] = []
+        if not requests:
+            return results
+        waiting = [Waiting((_prepared(request),)) for request in requests]
+        for outcome in self._committer.submit_all(waiting):
+            if not isinstance(outcome, BaseException):
+                results += outcome
+            elif isinstance(outcome, NumscriptError):
+                results.append(outcome)
+            else:
+                raise outcome
+        return results
 
     def _do(self, request: Request, *, dry_run: bool = False) -> Transaction | Log:
         """Have one request decided, and committed unless it is a dry run."""
@@ -513,6 +552,7 @@ class Ledger:
 
         lines: text, such as a file opened as UTF-8 gives it. Every id, hash and balance comes out
         as it was. Gives the number of lines. progress: told now and then how many more are done.
+        What is refused leaves this ledger empty; `Ledger.imported` does not even leave the ledger.
         Raises LedgerError (LedgerNotEmpty, InvalidLogLine, BrokenChain), StorageError, TypeError
         for what are no lines of text.
         """
@@ -534,6 +574,14 @@ def _moment(pit: Instant | None, by_insertion: bool, since: Instant | None = Non
     at = END if pit is None else read_instant("point in time", pit)
     start = None if since is None else read_instant("start", since)
     return Moment(at, not by_insertion, start)
+
+
+def _prepared(request: Request) -> Request | NumscriptError:
+    """A request ready to be decided, or what is wrong with it."""
+    try:
+        return prepare(request)
+    except NumscriptError as error:
+        return error
 
 
 def _bulk_result(item: object, line: int) -> BulkResult:

@@ -157,23 +157,37 @@ def _broken(number: int, reason: str) -> LedgerError:
 
 
 def import_lines(
-    storage: Storage, name: str, lines: Iterable[str], progress: Progress | None = None
+    storage: Storage,
+    name: str,
+    lines: Iterable[str],
+    progress: Progress | None = None,
+    create: datetime | None = None,
 ) -> int:
-    """Import a log into an empty ledger, in one session; gives the number of lines."""
+    """Import a log into an empty ledger, in one session; gives the number of lines.
+
+    create: a ledger that does not exist is created as of then, in the same session.
+    """
+    if isinstance(lines, (str, bytes)):
+        raise TypeError("a log is given as lines: an open file, or text.splitlines(keepends=True)")
     try:
-        return _import(storage, name, lines, progress)
+        return _import(storage, name, _parsed(lines), progress, create)
     except TryAgain as problem:
         # The lines may be gone by now, so the caller has to begin again.
         reason = "it gave up the import"
         raise StorageError.of(errors.StorageUnavailable(reason=reason)) from problem
 
 
-def _import(storage: Storage, name: str, lines: Iterable[str], progress: Progress | None) -> int:
+def _import(
+    storage: Storage,
+    name: str,
+    parsed: Iterator[Line],
+    progress: Progress | None,
+    create: datetime | None,
+) -> int:
     count = 0
-    if isinstance(lines, (str, bytes)):
-        raise TypeError("a log is given as lines: an open file, or text.splitlines(keepends=True)")
-    parsed = _parsed(lines)
-    with storage.write(name) as session:
+    # Other packages' storages need know of `create` only where it is asked for.
+    opened = storage.write(name) if create is None else storage.write(name, create=create)
+    with opened as session:
         if session.head.log:
             kind = errors.LedgerNotEmpty(name=name, count=session.head.log)
             raise LedgerError.of(kind)
@@ -189,7 +203,7 @@ def _import(storage: Storage, name: str, lines: Iterable[str], progress: Progres
             count += len(batch)
             if progress is not None:
                 progress(len(batch))
-        if count:
+        if count or create is not None:
             session.commit()
     return count
 

@@ -115,6 +115,11 @@ class Access:
         self.tokens = {} if settings.tokens is None else read_tokens(settings.tokens)
         self.keys = None if settings.keys is None else Keys(settings)
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether nothing has to be fetched to find out who calls."""
+        return self.keys is None or not self.keys.distant
+
     def identify(self, headers: Mapping[str, str], *, basic: bool) -> Caller:
         """Who calls. basic: whether name and token may come as HTTP Basic. Raises Problem."""
         if not self.guarded:

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from random import getrandbits
 from time import perf_counter
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 from urllib.parse import parse_qsl
 
 from starlette.middleware.cors import CORSMiddleware
@@ -29,6 +29,7 @@ from numscript.service import console, v1, v2
 from numscript.service.access import ANYBODY, WRITE, check_scope
 from numscript.service.calls import JSON, Call, Reply, encode
 from numscript.service.console import language_server
+from numscript.service.lanes import LONGEST, Plan, Planned
 from numscript.service.openapi import document_routes
 from numscript.service.operations import OPERATIONS
 from numscript.service.problems import Problem, find_problem
@@ -38,6 +39,7 @@ from numscript.service.state import State
 from numscript.service.telemetry import log_call
 from numscript.storage import Storage
 
+T = TypeVar("T")
 PREFIX = "/api/ledger"
 """Where Formance's gateway puts the ledger, and its clients look for it."""
 MEMORY = 1 << 20
@@ -224,7 +226,12 @@ class Called:
             async with asyncio.timeout(limit):
                 body, file = await self.read(receive)
             handed_over = True
-            reply = await state.workers.do(lambda: self.work(body, file), limit, self.leave)
+            if file is None and self.is_short_write(body):
+                assert self.ledger is not None
+                rider = Planning(self, body)
+                reply = await state.lanes.ride(self.ledger, rider, settings.timeout, self.leave)
+            else:
+                reply = await state.workers.do(lambda: self.work(body, file), limit, self.leave)
             return reply or self.problem(too_slow(settings.timeout))
         except TimeoutError:
             late = f"the body was not whole after {settings.timeout:g} s; send it faster"
@@ -284,34 +291,57 @@ class Called:
             file.seek(0)
         return b"".join(parts), file
 
+    def is_short_write(self, body: bytes) -> bool:
+        """Whether the call can be done together with others of its ledger.
+
+        Not if it asks for more than a commit, or might wait for anything else.
+        """
+        return (
+            isinstance(self.route.handler, Planned)
+            and len(body) <= LONGEST
+            and not self.scope["query_string"]
+            and self.state.access.is_quick
+            and self.state.traces.tracer is None
+        )
+
+    def admit(self, body: bytes, file: IO[bytes] | None) -> Call:
+        """The call as its handler takes it, if its caller may make it. Raises Problem."""
+        state, route = self.state, self.route
+        if route.scope is not None:
+            self.caller = state.access.identify(self.headers, basic=route.basic)
+            check_scope(self.caller, route.scope, self.ledger)
+            client = self.scope.get("client")
+            state.rates.check(self.caller, client[0] if client else "")
+        if self.allowed:
+            raise wrong_method(self.scope["method"], self.allowed)
+        queries = read_query(self.scope)
+        return Call(state, self.caller, self.number, self.path, queries, self.headers, body, file)
+
     def work(self, body: bytes, file: IO[bytes] | None) -> Reply:
         """Do the call's work, in a thread of its own."""
-        state, route = self.state, self.route
         try:
-            with state.traces.span(
-                self.scope["method"], route.path, self.number, self.ledger, self.headers
-            ) as answered:
-                if route.scope is not None:
-                    self.caller = state.access.identify(self.headers, basic=route.basic)
-                    check_scope(self.caller, route.scope, self.ledger)
-                    client = self.scope.get("client")
-                    state.rates.check(self.caller, client[0] if client else "")
-                if self.allowed:
-                    raise wrong_method(self.scope["method"], self.allowed)
-                queries = read_query(self.scope)
-                call = Call(
-                    state, self.caller, self.number, self.path, queries, self.headers, body, file
-                )
-                return answered(route.handler(call))
+            return self.watch(lambda: self.trace(body, file))
+        finally:
+            if file is not None:
+                file.close()
+            if self.route.scope == WRITE and self.ledger:
+                self.state.committed(self.ledger)
+
+    def trace(self, body: bytes, file: IO[bytes] | None) -> Reply:
+        """Do the call's work, which a span is about. Raises what goes wrong."""
+        with self.state.traces.span(
+            self.scope["method"], self.route.path, self.number, self.ledger, self.headers
+        ) as answered:
+            return answered(self.route.handler(self.admit(body, file)))
+
+    def watch(self, step: Callable[[], T]) -> T | Reply:
+        """What a step gives, or the answer that tells what went wrong."""
+        try:
+            return step()
         except Problem as problem:
             return self.problem(problem)
         except Exception as error:
             return self.problem(find_problem(error), error)
-        finally:
-            if file is not None:
-                file.close()
-            if route.scope == WRITE and self.ledger:
-                state.committed(self.ledger)
 
     def problem(self, problem: Problem, error: BaseException | None = None) -> Reply:
         """The answer that tells of a problem; of one on our side the log tells the rest."""
@@ -385,6 +415,31 @@ class Called:
             while (piece := await self.state.workers.do(next_piece)) is not None:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b"" if head else content})
+
+
+class Planning:
+    """A call that is done together with others of its ledger."""
+
+    def __init__(self, called: Called, body: bytes) -> None:
+        self.called = called
+        self.body = body
+
+    def begin(self) -> Reply | Plan:
+        """What the call wants to be committed."""
+        called = self.called
+        handler = called.route.handler
+        assert isinstance(handler, Planned)
+        return called.watch(lambda: handler.plan(called.admit(self.body, None)))
+
+    def end(self, plan: Plan, outcome: object) -> Reply:
+        """The answer to the call."""
+
+        def give() -> object:
+            if isinstance(outcome, Exception):
+                raise outcome
+            return outcome
+
+        return self.called.watch(lambda: plan.finish(give))
 
 
 async def pour(pieces: AsyncIterator[bytes], send: Send) -> None:

@@ -6,7 +6,7 @@ Both versions of the API make their requests here, so that they mean the same.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numscript import compile as compile_script
 from numscript.diagnostics import NumscriptError
@@ -25,8 +25,10 @@ from numscript.service import records
 from numscript.service.problems import Problem, compilation_failed, invalid, read_error
 from numscript.service.records import NewTransaction
 from numscript.service.registry import Checked
-from numscript.service.state import State
 from numscript.values import MAX_DIGITS
+
+if TYPE_CHECKING:
+    from numscript.service.state import State
 
 INTERPRETER = "experimental-interpreter"
 

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
-from queue import SimpleQueue
-from threading import Lock, Thread
+from threading import Lock
 from time import monotonic
-from typing import TypeVar
 
 from numscript.service.access import Access, Caller
 from numscript.service.console.language_server import Languages
 from numscript.service.deliveries import Deliveries
 from numscript.service.feeds import Feeds
+from numscript.service.lanes import Lanes
 from numscript.service.problems import Problem
 from numscript.service.registry import Ledgers, Registry
 from numscript.service.settings import Settings
 from numscript.service.telemetry import Metrics, Traces
+from numscript.service.workers import Workers
 from numscript.storage import Storage, open_storage
 
-T = TypeVar("T")
 CALLERS_KEPT = 10_000
 """How many callers' rates are remembered, those who called last."""
 
@@ -42,6 +39,7 @@ class State:
         self.deliveries = Deliveries(settings, self.ledgers, self.metrics)
         self.rates = Rates(settings.rate)
         self.workers = Workers(settings.threads)
+        self.lanes = Lanes(self.workers)
         self.languages = Languages()
         self.under_way = 0
 
@@ -58,77 +56,6 @@ class State:
         self.feeds.close()
         self.traces.close()
         self.storage.close()
-
-
-class Workers:
-    """Threads that do the work of calls, for a loop that waits for them.
-
-    An executor's futures, each with a lock and a condition of its own, would take as long as the
-    work of many a call.
-    """
-
-    def __init__(self, count: int) -> None:
-        self.tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        # A process that is told twice to stop does not wait for them.
-        names = (f"call-{at}" for at in range(count))
-        self.threads = [Thread(target=self._run, name=name, daemon=True) for name in names]
-        for thread in self.threads:
-            thread.start()
-
-    async def do(
-        self,
-        work: Callable[[], T],
-        limit: float | None = None,
-        finished: Callable[[], None] | None = None,
-    ) -> T | None:
-        """What a piece of work gives, or None if it takes more seconds than the limit.
-
-        The work is done in any case; the loop calls `finished` when it is over.
-        """
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[T | None] = loop.create_future()
-
-        def settle(result: T | None, problem: BaseException | None) -> None:
-            if finished is not None:
-                finished()
-            if answer.done():
-                return
-            if problem is None:
-                answer.set_result(result)
-            else:
-                answer.set_exception(problem)
-
-        def give_up() -> None:
-            if not answer.done():
-                answer.set_result(None)
-
-        def task() -> None:
-            try:
-                result = work()
-            except BaseException as problem:
-                loop.call_soon_threadsafe(settle, None, problem)
-            else:
-                loop.call_soon_threadsafe(settle, result, None)
-
-        self.tasks.put(task)
-        if limit is None:
-            return await answer
-        timer = loop.call_later(limit, give_up)
-        try:
-            return await answer
-        finally:
-            timer.cancel()
-
-    def _run(self) -> None:
-        while (task := self.tasks.get()) is not None:
-            task()
-
-    def close(self) -> None:
-        """Finish what is under way."""
-        for _ in self.threads:
-            self.tasks.put(None)
-        for thread in self.threads:
-            thread.join()
 
 
 class Rates:

@@ -10,10 +10,12 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from time import time
+from typing import Any, TypeAlias, TypeVar
 
+import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -24,7 +26,8 @@ T = TypeVar("T")
 LOG = logging.getLogger("numscript.service")
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 """The variable that names the folder in which several workers keep their counts."""
-encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
+encode = msgspec.json.Encoder(enc_hook=str).encode
+Fields: TypeAlias = "Mapping[str, object]"
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE")
@@ -35,32 +38,53 @@ class NoTraces(ValueError):  # noqa: N818 - what it is about
     """What traces need is not installed."""
 
 
-class Lines(logging.Formatter):
+class Shown(logging.Formatter):
+    """Writes a record as a line of its own form."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, and what was raised, if anything was."""
+        raised = self.formatException(record.exc_info) if record.exc_info else ""
+        fields = getattr(record, "fields", {})
+        return self.line(record.created, record.levelname, record.getMessage(), fields, raised)
+
+    def line(self, at: float, level: str, message: str, fields: Fields, raised: str = "") -> str:
+        """The line of a message. at: in seconds since 1970."""
+        raise NotImplementedError
+
+
+class Lines(Shown):
     """Writes a record as a line of JSON."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        """The line."""
-        at = datetime.fromtimestamp(record.created, UTC)
+    def line(self, at: float, level: str, message: str, fields: Fields, raised: str = "") -> str:
+        """The line of a message."""
+        date = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
         row: dict[str, object] = {
-            "time": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "level": record.levelname.lower(),
-            "message": record.getMessage(),
-        }
-        row |= getattr(record, "fields", {})
-        if record.exc_info:
-            row["exception"] = self.formatException(record.exc_info)
-        return encode(row)
+            "time": f"{date[:-6]}Z", "level": level.lower(), "message": message, **fields
+        }  # fmt: skip
+        if raised:
+            row["exception"] = raised
+        try:
+            return encode(row).decode()
+        except UnicodeEncodeError:  # half of a pair of code units, in a name that a token gives
+            return json.dumps(row, default=str)
 
 
-class Sentences(logging.Formatter):
+class Sentences(Shown):
     """Writes a record for people."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        """The line."""
-        rows = {name: str(value) for name, value in getattr(record, "fields", {}).items()}
-        fields = " ".join(f"{k}={v if v.isprintable() else repr(v)}" for k, v in rows.items())
-        text = f"{record.levelname.lower():7} {record.getMessage()} {fields}".rstrip()
-        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+    def line(  # people look at the lines as they come
+        self,
+        at: float,  # noqa: ARG002
+        level: str,
+        message: str,
+        fields: Fields,
+        raised: str = "",
+    ) -> str:
+        """The line of a message."""
+        rows = {name: str(value) for name, value in fields.items()}
+        told = " ".join(f"{k}={v if v.isprintable() else repr(v)}" for k, v in rows.items())
+        text = f"{level.lower():7} {message} {told}".rstrip()
+        return f"{text}\n{raised}" if raised else text
 
 
 def start_logging(*, as_json: bool) -> None:
@@ -73,13 +97,22 @@ def start_logging(*, as_json: bool) -> None:
     logging.getLogger("uvicorn.access").disabled = True
 
 
-def log_call(message: str, fields: dict[str, object], *, failed: bool = False) -> None:
+def log_call(message: str, fields: Fields, *, failed: bool = False) -> None:
     """Write a line about a call."""
     level = logging.ERROR if failed else logging.INFO
-    if LOG.isEnabledFor(level):
-        # As `LOG.log`, which walks the stack for the place that logs: no line shows it.
-        record = LOG.makeRecord(LOG.name, level, "", 0, message, (), None, None, {"fields": fields})
-        LOG.handle(record)
+    if not LOG.isEnabledFor(level):
+        return
+    handlers = logging.root.handlers
+    handler = handlers[0] if len(handlers) == 1 else None
+    if isinstance(handler, logging.StreamHandler) and isinstance(handler.formatter, Shown):
+        # Our own handler shows none of what a record would have to find out about the process.
+        name = logging.getLevelName(level)
+        line = handler.formatter.line(time(), name, message, fields)
+        with handler.lock or nullcontext():
+            handler.stream.write(f"{line}\n")
+            handler.flush()
+    else:
+        LOG.log(level, message, extra={"fields": fields})
 
 
 class Metrics:

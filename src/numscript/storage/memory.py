@@ -6,16 +6,27 @@ a change that breaks a bound or a unique key is refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
+from itertools import islice
 from threading import Lock, RLock
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from numscript import errors
 from numscript.diagnostics import LedgerError, StorageError
 from numscript.runtime.store import BalanceKey, MetadataQuery, is_scale
-from numscript.storage.filters import Leaf, Moment, Query, matches
+from numscript.storage.filters import (
+    ADDRESS,
+    And,
+    Filter,
+    Leaf,
+    Moment,
+    Query,
+    is_pattern,
+    matches,
+)
 from numscript.storage.protocol import (
     NOTHING,
     Account,
@@ -34,10 +45,10 @@ from numscript.storage.protocol import (
     Wanted,
     balances_of,
     metadata_of,
-    moves_of,
 )
 
 EMPTY = Found({}, {}, {}, {}, {})
+Row = TypeVar("Row")
 
 
 class Tables:
@@ -53,6 +64,8 @@ class Tables:
         self.holdings: dict[BalanceKey, Holding] = {}
         self.accounts: dict[str, AccountRow] = {}
         self.assets: dict[str, list[BalanceKey]] = {}
+        self.used: dict[str, list[int]] = {}
+        """The ids of the transactions that moved anything of an account, in order."""
         self.history: dict[str | int, list[MetadataChange]] = {}
 
 
@@ -88,11 +101,22 @@ class MemoryStorage(Closing):
 
     @contextmanager
     def write(
-        self, ledger: str, wanted: Wanted = NOTHING, known: Head | None = None
+        self,
+        ledger: str,
+        wanted: Wanted = NOTHING,
+        known: Head | None = None,
+        create: datetime | None = None,
     ) -> Iterator[Session]:
-        """A session that holds the ledger."""
+        """A session that holds the ledger, or all of them while it creates one."""
         del known
         self._check_writable()
+        if create is not None:
+            with self._lock:
+                if ledger not in self._ledgers:
+                    tables = Tables()
+                    add = partial(self._ledgers.__setitem__, ledger, tables)
+                    yield MemorySession(tables, wanted, add)
+                    return
         tables = self._tables(ledger)
         with tables.lock:
             yield MemorySession(tables, wanted)
@@ -144,8 +168,11 @@ class MemorySession:
 
     holds = True
 
-    def __init__(self, tables: Tables, wanted: Wanted) -> None:
+    def __init__(
+        self, tables: Tables, wanted: Wanted, created: Callable[[], None] | None = None
+    ) -> None:
         self.tables = tables
+        self.created = created
         self.head = tables.head
         self.staged: list[Changes] = []
         self.found = EMPTY if wanted is NOTHING else self.find(wanted)
@@ -214,6 +241,8 @@ class MemorySession:
                 if transaction.reference is not None:
                     tables.references[transaction.reference] = transaction.id
                 tables.transactions.append(transaction)
+                for address in {key[0] for key in transaction.volumes}:
+                    tables.used.setdefault(address, []).append(transaction.id)
             for transaction in changes.changed:
                 tables.transactions[transaction.id - 1] = transaction
             for key, (old, new) in changes.holdings.items():
@@ -227,6 +256,8 @@ class MemorySession:
             tables.head = changes.head
         self.head = tables.head
         self.staged = []
+        if self.created is not None:
+            self.created()
 
     # --- queries ---
 
@@ -238,29 +269,25 @@ class MemorySession:
             case "accounts":
                 return self._accounts(query)
             case "logs":
-                logs = [log for log in self.tables.logs if matches(query.filter, _of_log(log))]
-                return _page(query, logs, lambda log: (log.id,))
+                logs = _by_id(self.tables.logs, query)
+                found = (log for log in logs if matches(query.filter, _of_log(log)))
+                return list(islice(found, query.limit or None))
             case _:
                 return self._volumes(query)
 
     def _transactions(self, query: Query) -> Sequence[Transaction]:
-        rows = self.tables.transactions
-        if query.sort == "id" and query.after is not None:
-            at = query.after[0]
-            assert isinstance(at, int)
-            rows = rows[: max(0, at - 1)] if query.descending else rows[max(0, at) :]
-        found: list[Transaction] = []
         by_id = query.sort == "id"
-        for row in reversed(rows) if by_id and query.descending else rows:
-            seen = self._transaction_at(row, query.moment)
-            if seen is not None and matches(query.filter, _of_transaction(seen)):
-                found.append(seen)
-                if by_id and query.limit and len(found) == query.limit:
-                    break
+        rows = self.tables.transactions
+        found = (
+            seen
+            for row in (_by_id(rows, query) if by_id else rows)
+            if (seen := self._transaction_at(row, query.moment)) is not None
+            and matches(query.filter, _of_transaction(seen))
+        )
         if by_id:
-            return found
+            return list(islice(found, query.limit or None))
         name = query.sort
-        return _page(query, found, lambda row: (getattr(row, name), row.id))
+        return _page(query, list(found), lambda row: (getattr(row, name), row.id))
 
     def _transaction_at(self, row: Transaction, moment: Moment | None) -> Transaction | None:
         """A transaction as it was at a moment."""
@@ -271,7 +298,10 @@ class MemorySession:
             return None
         if row.reverted_at is not None and row.reverted_at > at:
             row = row._replace(reverted_at=None, reverted_by=None)
-        return row._replace(metadata=self._metadata_at(row.id, at))
+        return row._replace(
+            metadata=self._metadata_at(row.id, at),
+            updated_at=self._updated_at(row, row.id, at, row.reverted_at or row.inserted_at),
+        )
 
     def _metadata_at(self, target: str | int, at: datetime) -> dict[str, str]:
         metadata: dict[str, str | None] = {}
@@ -280,40 +310,55 @@ class MemorySession:
                 metadata[change.key] = change.value
         return {key: value for key, value in metadata.items() if value is not None}
 
-    def _holdings_at(self, moment: Moment | None) -> Mapping[BalanceKey, Volume]:
-        """All volumes as they were at a moment."""
+    def _updated_at(
+        self, row: Transaction | AccountRow, target: str | int, at: datetime, other: datetime
+    ) -> datetime:
+        """When something was changed last by a moment; `other`: by what is no metadata."""
+        if row.updated_at <= at:
+            return row.updated_at
+        dates = [change.date for change in self.tables.history.get(target, ())]
+        return max((date for date in (*dates, other) if date <= at), default=row.inserted_at)
+
+    def _volumes_at(self, address: str, moment: Moment | None) -> dict[tuple[str, str], Volume]:
+        """The volumes of an account as they were at a moment, by asset and colour, in order."""
+        tables = self.tables
+        volumes: dict[tuple[str, str], Volume] = {}
         if moment is None:
-            return {key: Volume(h.input, h.output) for key, h in self.tables.holdings.items()}
-        volumes: dict[BalanceKey, Volume] = {}
-        for row in self.tables.transactions:
+            for key in sorted(tables.assets.get(address, ())):
+                volumes[key[1:]] = Volume(*tables.holdings[key][:2])
+            return volumes
+        for number in tables.used.get(address, ()):
+            row = tables.transactions[number - 1]
             date = row.timestamp if moment.effective else row.inserted_at
             if date <= moment.at and (moment.since is None or date >= moment.since):
-                for key, (_, input_, output) in moves_of(row.postings).items():
-                    before = volumes.get(key, Volume(0, 0))
-                    volumes[key] = Volume(before.input + input_, before.output + output)
-        return volumes
+                for source, destination, amount, asset, color in row.postings:
+                    if address in (source, destination):
+                        input_, output = volumes.get((asset, color), (0, 0))
+                        volumes[asset, color] = Volume(
+                            input_ + amount if address == destination else input_,
+                            output + amount if address == source else output,
+                        )
+        return dict(sorted(volumes.items()))
 
-    def _all_accounts(self, moment: Moment | None) -> dict[str, Account]:
-        """All accounts as they were at a moment."""
-        volumes: dict[str, dict[tuple[str, str], Volume]] = {}
-        for (address, asset, color), volume in self._holdings_at(moment).items():
-            volumes.setdefault(address, {})[asset, color] = volume
-        accounts = {}
-        for row in self.tables.accounts.values():
-            metadata = row.metadata
+    def _accounts_at(self, query: Query) -> Iterator[Account]:
+        """The accounts that a filter may match, as they were at a moment."""
+        rows, moment = self.tables.accounts, query.moment
+        named = _named(query.filter, ("address", "account"))
+        for address in list(rows) if named is None else named:
+            row = rows.get(str(address))
+            if row is None:
+                continue
             if moment is not None:
-                first = row.first_usage if moment.effective else row.inserted_at
-                if first > moment.at:
+                if (row.first_usage if moment.effective else row.inserted_at) > moment.at:
                     continue
-                metadata = self._metadata_at(row.address, moment.at)
-            accounts[row.address] = Account(
-                row.address, metadata, *row[2:], dict(sorted(volumes.get(row.address, {}).items()))
-            )
-        return accounts
+                row = row._replace(
+                    metadata=self._metadata_at(row.address, moment.at),
+                    updated_at=self._updated_at(row, row.address, moment.at, row.inserted_at),
+                )
+            yield Account(*row, self._volumes_at(row.address, moment))
 
     def _accounts(self, query: Query) -> Sequence[Account]:
-        accounts = self._all_accounts(query.moment).values()
-        found = [row for row in accounts if matches(query.filter, _of_account(row))]
+        found = [row for row in self._accounts_at(query) if matches(query.filter, _of_account(row))]
         if query.sort == "address":
             return _page(query, found, lambda row: (row.address,))
         name = {"insertion_date": "inserted_at"}.get(query.sort, query.sort)
@@ -321,7 +366,7 @@ class MemorySession:
 
     def _volumes(self, query: Query) -> Sequence[VolumeRow]:
         sums: dict[BalanceKey, Volume] = {}
-        for account in self._all_accounts(query.moment).values():
+        for account in self._accounts_at(query):
             for (asset, color), volume in account.volumes.items():
                 one = account._replace(volumes={(asset, color): volume})
                 if not matches(query.filter, _of_account(one)):
@@ -337,6 +382,34 @@ class MemorySession:
                 )
         rows = [VolumeRow(*key, *volume) for key, volume in sums.items()]
         return _page(query, rows, lambda row: row[:3])
+
+
+def _named(filter_: Filter | None, fields: Collection[str]) -> Sequence[object] | None:
+    """The values of which one of these fields must have one to be matched; None if any may do."""
+    match filter_:
+        case And(parts):
+            found = (_named(part, fields) for part in parts)
+            return next((values for values in found if values is not None), None)
+        case Leaf(field, _, _, "$in", tuple(values)) if field in fields:
+            return tuple(dict.fromkeys(values))
+        case Leaf(field, type_, _, "$match", value) if field in fields:
+            return None if type_ == ADDRESS and is_pattern(str(value)) else (value,)
+        case _:
+            return None
+
+
+def _by_id(rows: Sequence[Row], query: Query) -> Iterator[Row]:
+    """The rows that a filter may match, in order, from where a page starts; ids count from 1."""
+    first, last = 1, len(rows)
+    if query.after is not None:
+        at = cast("int", query.after[0])
+        first, last = (first, min(last, at - 1)) if query.descending else (max(first, at + 1), last)
+    numbers: Sequence[int] = range(first, last + 1)
+    named = _named(query.filter, ("id",))
+    if named is not None:
+        numbers = sorted(number for number in cast("Sequence[int]", named) if number in numbers)
+    for number in reversed(numbers) if query.descending else numbers:
+        yield rows[number - 1]
 
 
 def _page(query: Query, rows: list[Any], key: Any) -> list[Any]:

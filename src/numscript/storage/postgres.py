@@ -62,6 +62,7 @@ READING = (
     "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), "
     "set_config('enable_seqscan', 'off', true)"
 )
+NEW_LEDGER = "INSERT INTO numscript_ledgers VALUES (%s, %s, 0, 0, '', NULL) ON CONFLICT DO NOTHING"
 HEAD = (
     "SELECT last_transaction, last_log, last_hash, last_date, fence FROM numscript_ledgers "
     "WHERE ledger = %s"
@@ -182,11 +183,7 @@ class PostgresStorage(Closing):
             known = "SELECT 1 FROM numscript_ledgers WHERE ledger = %s"
             if connection.execute(known, (name,)).fetchone() is not None:
                 return False
-            done = connection.execute(
-                "INSERT INTO numscript_ledgers VALUES (%s, %s, 0, 0, '', NULL) "
-                "ON CONFLICT DO NOTHING",
-                (name, tables.to_micros(at)),
-            )
+            done = connection.execute(NEW_LEDGER, (name, tables.to_micros(at)))
             return done.rowcount == 1
 
         return self._do(create)
@@ -238,14 +235,18 @@ class PostgresStorage(Closing):
 
     @contextmanager
     def write(
-        self, ledger: str, wanted: Wanted = NOTHING, known: Head | None = None
+        self,
+        ledger: str,
+        wanted: Wanted = NOTHING,
+        known: Head | None = None,
+        create: datetime | None = None,
     ) -> Iterator[Session]:
         """A session that holds the ledger's head, or goes on from one that is known."""
         fence = self._fences.get(ledger)
         with translated(), self._connection() as connection:
             session = PostgresSession(self, connection, ledger)
             if known is None or fence is None:
-                self._fences[ledger] = session.lock(wanted)
+                self._fences[ledger] = session.lock(wanted, create)
             else:
                 session.go_on(known, fence, wanted)
             try:
@@ -371,9 +372,12 @@ class PostgresSession:
         self.batches = 0
         self.last_log = 0
 
-    def lock(self, wanted: Wanted) -> int:
+    def lock(self, wanted: Wanted, create: datetime | None) -> int:
         """Begin to write, behind the head's lock; gives the fence."""
-        return self._open([(BEGIN, ()), (f"{HEAD} FOR UPDATE", (self.ledger,))], wanted)
+        steps: list[Step] = [(BEGIN, ()), (f"{HEAD} FOR UPDATE", (self.ledger,))]
+        if create is not None:
+            steps.insert(1, (NEW_LEDGER, (self.ledger, tables.to_micros(create))))
+        return self._open(steps, wanted)
 
     def look(self, wanted: Wanted) -> None:
         """Begin to read."""

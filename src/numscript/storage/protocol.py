@@ -307,9 +307,15 @@ class Storage(Protocol):
         ...
 
     def write(
-        self, ledger: str, wanted: Wanted = NOTHING, known: Head | None = None
+        self,
+        ledger: str,
+        wanted: Wanted = NOTHING,
+        known: Head | None = None,
+        create: datetime | None = None,
     ) -> AbstractContextManager[Session]:
         """A session that holds the ledger's head, and what was asked for, read behind that lock.
+
+        create: a ledger that does not exist is created, as of then, by this session's commit.
 
         known: the end of the ledger as the caller saw it last. A distant storage may go on from
         there without asking or holding anything; then the commit raises HeadMoved if the ledger's

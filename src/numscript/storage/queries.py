@@ -13,6 +13,7 @@ from typing import NamedTuple
 from numscript.storage.filters import (
     ADDRESS,
     BALANCE,
+    INSTANT,
     SORTS,
     And,
     Filter,
@@ -42,8 +43,9 @@ class Writing(NamedTuple):
     amount: a column as text of decimal digits; total: a sum, likewise; balance: of a row of volumes
     or of a group of moves, as it is compared; wanted: the parameter it is compared with; group: the
     first segments of an address; listed: a column that is one of a list, which is the last
-    parameter; expressions: whether there are regular expressions, by which it can also tell how
-    many addresses a pattern fits, and walk an index from their fixed start.
+    parameter; latest: the later of two dates; expressions: whether there are regular expressions,
+    by which it can also tell how many addresses a pattern fits, and walk an index from their fixed
+    start.
     """
 
     amount: str
@@ -53,16 +55,19 @@ class Writing(NamedTuple):
     wanted: str
     group: str
     listed: str
+    latest: str
     expressions: bool
 
 
 POSTGRES = Writing(
     "{}::text", "sum({})::text", "(v.input - v.output)", "sum(m.input - m.output)",
-    "?::text::numeric", "substring(v.account from ?)", "{} = ANY(?)", True,
+    "?::text::numeric", "substring(v.account from ?)", "{} = ANY(?)",
+    "GREATEST({}, {})", True,
 )  # fmt: skip
 SQLITE = Writing(
     "{}", "sum_amounts({})", "v.balance", "sum_balance(m.input, m.output)", "sortable(?)",
-    "first_segments(v.account, ?)", "{} IN (SELECT value FROM json_each(?))", False,
+    "first_segments(v.account, ?)", "{} IN (SELECT value FROM json_each(?))",
+    "max({}, {})", False,
 )  # fmt: skip
 
 
@@ -165,8 +170,11 @@ class _Compiler:
 
     def rows(self, letter: str, table: str, columns: str, date: str) -> Statement:
         """A query whose records are rows of a table."""
+        source = f"numscript_{table}"
+        if self.moment is not None and "updated_at" in SORTS[table]:
+            source = f"({self.as_of(letter, table, columns)})"
+        text = f"SELECT {columns} FROM {source} {letter} WHERE {letter}.ledger = ?"
         self.values.append(self.ledger)
-        text = f"SELECT {columns} FROM numscript_{table} {letter} WHERE {letter}.ledger = ?"
         if self.moment is not None:
             text += f" AND {letter}.{date} <= ?"
             self.values.append(self.at)
@@ -174,9 +182,36 @@ class _Compiler:
                 text += f" AND t.id <= {self.last_inserted()}"
         if self.query.filter is not None:
             text += f" AND {self.condition(self.query.filter)}"
+        if self.moment is not None and self.query.after and self.query.sort == "updated_at":
+            operator = "$lte" if self.query.descending else "$gte"
+            leaf = Leaf("updated_at", INSTANT, None, operator, self.query.after[0])
+            text += f" AND {self.updated_about(letter, leaf)}"
         names = {"insertion_date": "inserted_at"}
         sorts = [f"{letter}.{names.get(name, name)}" for name in SORTS[table][self.query.sort]]
         return self.page(text, sorts, "AND")
+
+    def as_of(self, letter: str, table: str, columns: str) -> str:
+        """The rows of a table with their `updated_at` of the moment; that of now is `touched_at`.
+
+        Of what was not touched since, both are the same, and no history is asked.
+        """
+        kind, key = ("transaction", "id") if table == "transactions" else ("account", "address")
+        was = (
+            f"coalesce((SELECT max(x.date) FROM numscript_{kind}_metadata x WHERE x.ledger = "
+            f"{letter}.ledger AND x.target = {letter}.{key} AND x.date <= ?), {letter}.inserted_at)"
+        )
+        self.values += [self.at, self.at]
+        if kind == "transaction":
+            reverted = "CASE WHEN t.reverted_at <= ? THEN t.reverted_at ELSE t.inserted_at END"
+            was = self.writing.latest.format(was, reverted)
+            self.values.append(self.at)
+        now = f"{letter}.updated_at"
+        rest = ", ".join(name for name in columns.split(", ") if name != "updated_at")
+        return (
+            f"SELECT ledger, {rest}, {now} AS touched_at, "
+            f"CASE WHEN {now} <= ? THEN {now} ELSE {was} END AS updated_at "
+            f"FROM numscript_{table} {letter}"
+        )
 
     def last_inserted(self) -> str:
         """The last id that was given by the moment: ids are given in the order of insertion."""
@@ -279,6 +314,10 @@ class _Compiler:
             case "transactions", "reverted_at" if self.moment is not None:
                 self.values.append(self.at)
                 return f"(t.reverted_at <= ? AND {self.compare('t.reverted_at', leaf)})"
+            case "transactions" | "accounts" as table, "updated_at" if self.moment is not None:
+                letter = table[0]
+                about = self.updated_about(letter, leaf)
+                return f"({about} AND {self.compare(f'{letter}.updated_at', leaf)})"
             case "transactions", field:
                 return self.compare(f"t.{field}", leaf)
             case "accounts", "metadata":
@@ -305,6 +344,13 @@ class _Compiler:
                 )
             case _:
                 return self.compare(f"{self.letter}.account", leaf)
+
+    def updated_about(self, letter: str, leaf: Leaf) -> str:
+        """What follows from a comparison of `updated_at` of the moment, and has an index."""
+        if leaf.operator in ("$lt", "$lte"):
+            return self.compare(f"{letter}.inserted_at", leaf)
+        operator = "$gte" if leaf.operator == "$match" else leaf.operator
+        return self.compare(f"{letter}.touched_at", leaf._replace(operator=operator))
 
     def is_about_moves(self, parts: tuple[Filter, ...]) -> bool:
         """Whether any of a transaction's moves can answer all of these."""

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 BUSY_TIMEOUT = 30.0
 """In seconds: how long to wait for other processes that write."""
 RESTORE = "restore the file from a copy, or import what was exported last"
+NEW_LEDGER = "INSERT INTO numscript_ledgers VALUES (?, ?, 0, 0, '', NULL) ON CONFLICT DO NOTHING"
 COMPLEMENT = str.maketrans("0123456789", "9876543210")
 
 
@@ -215,11 +216,7 @@ class SQLiteStorage(Closing):
             if self._writer.execute(known, (name,)).fetchone() is not None:
                 return False
             self._begin()
-            done = self._writer.execute(
-                "INSERT INTO numscript_ledgers VALUES (?, ?, 0, 0, '', NULL) "
-                "ON CONFLICT DO NOTHING",
-                (name, tables.to_micros(at)),
-            )
+            done = self._writer.execute(NEW_LEDGER, (name, tables.to_micros(at)))
             self._writer.execute("COMMIT")
             return done.rowcount == 1
 
@@ -231,7 +228,11 @@ class SQLiteStorage(Closing):
 
     @contextmanager
     def write(
-        self, ledger: str, wanted: Wanted = NOTHING, known: Head | None = None
+        self,
+        ledger: str,
+        wanted: Wanted = NOTHING,
+        known: Head | None = None,
+        create: datetime | None = None,
     ) -> Iterator[Session]:
         """A session that holds the file for writing."""
         del known
@@ -239,6 +240,8 @@ class SQLiteStorage(Closing):
             self._check_open()
             self._begin()
             try:
+                if create is not None:
+                    self._writer.execute(NEW_LEDGER, (ledger, tables.to_micros(create)))
                 yield SQLiteSession(self._writer, ledger, wanted)
             finally:
                 if self._writer.in_transaction:

@@ -36,7 +36,8 @@ class Dialect(NamedTuple):
     name: a text column that sorts by its characters; amount: a column of whole numbers of any
     size; balance: more columns of a volume; floor: the condition that guards it; shape: what stands
     behind a table; sorted_balance: what a balance is indexed by; fence: what adds the number that
-    tells commits apart which may still be under way, where there can be such.
+    tells commits apart which may still be under way, where there can be such; member: a member of
+    the data of a line of the log, as text.
     """
 
     name: str
@@ -46,18 +47,21 @@ class Dialect(NamedTuple):
     shape: str
     sorted_balance: str
     fence: str
+    member: str
 
 
 POSTGRES = Dialect(
     'TEXT COLLATE "C"', "NUMERIC", "", "floor IS NULL OR input - output >= floor", "",
     "(input - output)",
     "ALTER TABLE numscript_ledgers ADD COLUMN fence BIGINT NOT NULL DEFAULT 0",
+    "(data::jsonb ->> '{}')",
 )  # fmt: skip
 COCKROACH = POSTGRES._replace(name="TEXT")
 """Sorts by characters of itself, and need not know the collation's name."""
 SQLITE = Dialect(
     "TEXT", "TEXT", "balance TEXT NOT NULL,", "floor IS NULL OR balance >= floor",
     " WITHOUT ROWID", "balance", "",
+    "json_extract(data, '$.{}')",
 )  # fmt: skip
 
 
@@ -77,6 +81,7 @@ def migrations(dialect: Dialect) -> list[list[str]]:
         _indexes(dialect),
         [dialect.fence] if dialect.fence else [],
         _indexes_of_histories(),
+        _deletions(dialect),
     ]
 
 
@@ -182,6 +187,25 @@ def _indexes_of_histories() -> list[str]:
 
 
 _REPLACED = ("metadata", "key")
+
+
+def _deletions(dialect: Dialect) -> list[str]:
+    """Rows of the histories for what was deleted: `updated_at` of then is the last date in them.
+
+    That of now, too: earlier it also moved where no metadata was set on an account.
+    """
+    target, type_, key = (dialect.member.format(f) for f in ("targetId", "targetType", "key"))
+    deletions = [
+        f"""INSERT INTO numscript_{kind}_metadata (ledger, target, key, log, value, date, ended)
+        SELECT ledger, CAST({target} AS {of}), {key}, id, '', date, date FROM numscript_logs
+        WHERE type = 'DELETE_METADATA' AND {type_} = '{kind.upper()}' ON CONFLICT DO NOTHING"""
+        for kind, of in (("account", "TEXT"), ("transaction", "BIGINT"))
+    ]
+    last = """UPDATE numscript_accounts SET updated_at = coalesce((
+        SELECT max(x.date) FROM numscript_account_metadata x
+        WHERE x.ledger = numscript_accounts.ledger AND x.target = numscript_accounts.address
+        ), inserted_at) WHERE updated_at > inserted_at"""
+    return [*deletions, last]
 
 
 # --- records and rows -------------------------------------------------------------------------
@@ -310,7 +334,8 @@ class History(NamedTuple):
     """What changes of metadata do to its history.
 
     ended: target, key and date of what was valid until now; added: target, key, log, value, date,
-    and the date when it ended if a later change of the same batch ended it.
+    and the date when it ended if a later change of the same batch ended it. A deletion is added as
+    a value that ended at once, so that each change has its date in the history.
     """
 
     ended: list[tuple[Any, str, int]]
@@ -332,7 +357,9 @@ def history(changes: Iterable[MetadataChange], new: Mapping[Any, object]) -> His
         elif place not in seen and target not in new:
             ended.append((target, key, at))
         seen.add(place)
-        if value is not None:
+        if value is None:
+            added.append((target, key, log, "", at, at))
+        else:
             open_[place] = (target, key, log, value, at, None)
     return History(ended, [*added, *open_.values()])
 

@@ -26,24 +26,32 @@ GZIP = b"\x1f\x8b"
 def import_(file: str, storage: str | None, ledger: str, output: str) -> None:
     """Read the log of FILE, or of standard input, into an empty ledger: all of it or nothing.
 
-    Every id, hash and balance comes out as it was. A ledger that is not there yet is created.
+    Every id, hash and balance comes out as it was. A ledger that is not there yet is created, if
+    the log is taken.
 
     \b
     Examples:
       numscript ledger import books.ndjson --storage sqlite:///copy.db
       numscript ledger export | numscript ledger import --storage postgresql://ana@localhost/books
     """
+    from numscript.ledger import Ledger
+    from numscript.render import counted
+
+    books.check_name(ledger)
     name = files.shown_name(file)
+    counts: list[int] = []
     with _source(file) as (source, size):
         lines = _begun(source, name)
         with (
             books.new_file(storage) as url,
-            books.open_books(url, ledger, Access.CREATE, output) as opened,
+            books.open_storage_of(url, output, Access.CREATE) as opened,
             console.progress("importing", size) as advance,
         ):
-            count = opened.import_(_lines(lines, name, advance))
-    from numscript.render import counted
-
+            new = ledger not in opened.ledgers()
+            Ledger.imported(opened, ledger, _lines(lines, name, advance), progress=counts.append)
+    count = sum(counts)
+    if new and output == "pretty":
+        books.note_new(ledger)
     text = f"{counted(count, 'line')} imported into the ledger `{ledger}`"
     with console.told_anyhow(text):
         if output == "json":

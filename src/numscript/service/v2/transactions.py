@@ -9,19 +9,22 @@ from numscript.ledger import DeleteMetadata, Ledger, SetMetadata, Transaction
 from numscript.service import listing as lists
 from numscript.service import records
 from numscript.service.calls import Call, Reply, replayed
+from numscript.service.lanes import Plan, Planned
 from numscript.service.problems import not_found
 from numscript.service.requests import Writes, do
 
 
-def create_transaction(call: Call) -> Reply:
+@Planned
+def create_transaction(call: Call) -> Plan:
     """Make a transaction of postings, of a script, or of a template of the schema."""
     new: records.NewTransaction = call.decode(records.NewTransaction)
     ledger = call.ledger()
     request = Writes(call.state, ledger, call.text("schemaVersion")).transaction(
         new, call.idempotency_key, force=call.flag("force")
     )
-    made = do(ledger, request, dry_run=call.flag("dryRun"))
-    return answer(call, ledger, made)
+    return Plan(
+        ledger, request, lambda made: answer(call, ledger, made()), dry_run=call.flag("dryRun")
+    )
 
 
 def revert_transaction(call: Call) -> Reply:
