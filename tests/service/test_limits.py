@@ -55,13 +55,13 @@ class Slow:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.go = threading.Event()
-        post = Ledger.post
+        together = Ledger.together
 
         def slow(*given: Any, **more: Any) -> Any:
             self.go.wait(30)
-            return post(*given, **more)
+            return together(*given, **more)
 
-        monkeypatch.setattr(Ledger, "post", slow)
+        monkeypatch.setattr(Ledger, "together", slow)
 
 
 def test_a_call_that_takes_too_long_is_answered_and_still_done(
