@@ -109,7 +109,7 @@ THIRD_PARTIES = {
     "uvicorn": ("service.server",),
     "msgspec": ("service",),
     "jwt": ("service.access",),
-    "httpx": ("service.deliveries",),
+    "httpx": ("service.access", "service.deliveries"),
     "prometheus_client": ("service.telemetry",),
     "opentelemetry": ("service.telemetry",),
     "attrs": ("lsp.starting",),

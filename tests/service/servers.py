@@ -59,7 +59,7 @@ def routes() -> list[tuple[re.Pattern[str], str, dict[str, Any]]]:
     """The routes of the document: what paths fit, the method, the operation."""
     found = []
     for path, methods in document()["paths"].items():
-        pattern = re.compile(re.sub(r"{\w+}", "[^/]+", path))
+        pattern = re.compile(re.sub(r"{\w+}", "[^/]+", path.replace("{key}", ".*")))
         found += [(pattern, method, operation) for method, operation in methods.items()]
     return found
 

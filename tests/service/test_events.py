@@ -69,6 +69,31 @@ def test_a_stream_starts_where_it_is_asked_to(api: Api) -> None:
         assert next(line for line in lines if line.startswith("id")) == "id: 4"
 
 
+def test_a_stream_may_be_of_some_types_only(api: Api) -> None:
+    api.post("world bob 1 USD")
+    api.call("POST", "/v2/{l}/accounts/bob/metadata", {"k": "v"}, status=204)
+    api.call("DELETE", "/v2/{l}/accounts/bob/metadata/k", status=204)
+    path = f"/v2/{api.ledger}/events"
+    for query in (
+        "eventTypes=SAVED_METADATA,DELETED_METADATA",
+        "eventTypes=ledger.saved_metadata&eventTypes=DELETED_METADATA",
+    ):
+        found = read_stream(api.url, f"{path}?{query}", 2)
+        assert [number for number, _ in found] == [2, 3]
+    with httpx.stream("GET", f"{api.url}{path}?eventTypes=SAVED_METADATA", timeout=60) as answer:
+        lines = (
+            line for line in answer.iter_lines() if line and not line.startswith(("retry", ":"))
+        )
+        assert next(lines) == "id: 2"
+        assert '"SAVED_METADATA"' in next(lines)
+        # What is left out at the end moves the place at which a reader comes again.
+        assert next(lines) == "id: 3"
+        api.call("POST", "/v2/{l}/accounts/bob/metadata", {"k": "v"}, status=204)
+        assert next(lines) == "id: 4"
+        assert '"SAVED_METADATA"' in next(lines)
+    api.call("GET", "/v2/{l}/events?eventTypes=SAVED", status=400, code="VALIDATION")
+
+
 def test_amounts_are_exact_and_may_be_text(api: Api) -> None:
     api.call("POST", "/v2/{l}/transactions", {"postings": [
         {"source": "world", "destination": "bob", "amount": 2**80, "asset": "USD"}]})  # fmt: skip

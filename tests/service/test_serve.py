@@ -21,6 +21,7 @@ import pytest
 
 from numscript.ledger import Ledger
 from numscript.storage import open_storage
+from tests.service.receivers import until
 from tests.service.servers import postings
 
 BODY = {"postings": postings("world bob 1 USD")}
@@ -179,6 +180,38 @@ def test_two_processes_keep_one_order_on_postgres(tmp_path: Path, postgres_url: 
     opened.close()
 
 
+def test_workers_stop_when_their_parent_is_killed(tmp_path: Path) -> None:
+    """What they have under way is answered first, and the address is free afterwards."""
+    storage = f"sqlite:///{tmp_path}/b.db"
+    with serving(tmp_path, "--storage", storage, "--workers", "2") as (url, process):
+        httpx.post(f"{url}/v2/main")
+        load = Load(url, callers=4)
+        assert load.enough.wait(60)
+        with httpx.stream("GET", f"{url}/v2/main/events", timeout=60) as stream:
+            process.kill()
+            process.wait()
+            # Streams are ended as at any stop, not cut off.
+            for _ in stream.iter_bytes():
+                pass
+        load.join()
+        port = int(url.rpartition(":")[2])
+        until(lambda: is_free(port))
+    log = tmp_path / "errors.txt"
+    until(lambda: log.read_text().count('"stopped"') == 2)
+    assert log.read_text().count("the process that started this worker is gone") == 2
+    with open_storage(storage) as opened:
+        ledger = Ledger(opened, "main", create=False)
+        found = {row.reference for row in ledger.transactions(limit=10_000).items}
+        assert set(load.acknowledged) <= found
+        assert ledger.verify() == []
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody listens at a port."""
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) != 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
@@ -188,6 +221,7 @@ def test_two_processes_keep_one_order_on_postgres(tmp_path: Path, postgres_url: 
         (["--storage", "memory:", "--workers", "2"], "leave out --workers"),
         (["--tokens", "missing.toml"], "missing.toml"),
         (["--storage", "memory:", "--jwks", "missing.json"], "keys cannot be read"),
+        (["--storage", "memory:", "--webhook-event", "SAVED"], "`SAVED` is no type of events"),
     ],
 )
 def test_what_cannot_be_served_is_said(tmp_path: Path, arguments: list[str], text: str) -> None:

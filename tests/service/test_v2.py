@@ -518,6 +518,34 @@ def test_unknown_paths_and_methods_are_told(api: Api) -> None:
     assert answer.headers["allow"] == "GET, HEAD, POST"
 
 
+@pytest.mark.parametrize(
+    ("key", "path"),
+    [
+        ("a/b", "a%2Fb"),
+        ("a/b", "a/b"),
+        ("/", "%2F"),
+        ("a//b/", "a//b/"),
+        ("https://example.com/order?id=1&x#y", "https:%2F%2Fexample.com%2Forder%3Fid=1&x%23y"),
+        ("per%2Fcent", "per%252Fcent"),
+        ("k/metadata/k", "k/metadata/k"),
+        ("ключ/钥匙", "%D0%BA%D0%BB%D1%8E%D1%87/%E9%92%A5%E5%8C%99"),
+    ],
+)
+def test_a_key_of_metadata_may_have_slashes(api: Api, key: str, path: str) -> None:
+    api.post("world users:ana 5 USD")
+    kept = {"a": "1", "b": "2"}
+    api.call("PUT", "/v2/{l}/metadata", {key: "x", **kept}, status=204)
+    api.call("DELETE", f"/v2/{{l}}/metadata/{path}", status=204)
+    assert api.call("GET", "/v2/{l}")["data"]["metadata"] == kept
+    for target in ("accounts/users:ana", "transactions/1"):
+        where = f"/v2/{{l}}/{target}"
+        api.call("POST", f"{where}/metadata", {key: "x", **kept}, status=204)
+        assert api.call("GET", where)["data"]["metadata"] == {key: "x", **kept}
+        api.call("DELETE", f"{where}/metadata/{path}", status=204)
+        assert api.call("GET", where)["data"]["metadata"] == kept
+    api.call("DELETE", "/v2/{l}/accounts/users:ana/metadata/", status=400, code="VALIDATION")
+
+
 # --- schemas ----------------------------------------------------------------------------------
 
 CHART = {
@@ -547,6 +575,41 @@ SCHEMA = {
 }  # fmt: skip
 
 
+def test_one_key_keeps_one_schema(api: Api) -> None:
+    key = {"Idempotency-Key": "k" * 255}
+    path = "/v2/{l}/schemas/v1"
+
+    def hit(answer: httpx.Response) -> bool:
+        assert answer.status_code == 204, answer.text
+        return "idempotency-hit" in answer.headers
+
+    assert not hit(api.send("POST", path, SCHEMA, key))
+    assert hit(api.send("POST", path, SCHEMA, key))
+    api.call("POST", path, SCHEMA, status=409, code="SCHEMA_ALREADY_EXISTS")
+    other = {"Idempotency-Key": "other"}
+    api.call("POST", path, SCHEMA, status=409, code="SCHEMA_ALREADY_EXISTS", headers=other)
+    # A key that kept nothing is free, and one that did stands for what was asked with it.
+    assert not hit(api.send("POST", "/v2/{l}/schemas/v2", SCHEMA, other))
+    changed = {**SCHEMA, "chart": {"world": {}}}
+    for version, body in (("v1", changed), ("v3", SCHEMA), ("v2", SCHEMA)):
+        where = f"/v2/{{l}}/schemas/{version}"
+        api.call("POST", where, body, status=400, code="VALIDATION", headers=key)
+    assert hit(api.send("POST", path, SCHEMA, key))
+    api.call("GET", "/v2/{l}/schemas/v3", status=404)
+    long = {"Idempotency-Key": "k" * 256}
+    api.call("POST", "/v2/{l}/schemas/v3", SCHEMA, status=400, code="VALIDATION", headers=long)
+
+
+def test_of_callers_with_one_key_at_once_one_keeps_the_schema(api: Api) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        answers = [*threads.map(
+            lambda _: api.send("POST", "/v2/{l}/schemas/v1", SCHEMA, {"Idempotency-Key": "k"}),
+            range(8),
+        )]  # fmt: skip
+    assert {answer.status_code for answer in answers} == {204}
+    assert len([answer for answer in answers if "idempotency-hit" not in answer.headers]) == 1
+
+
 def test_a_schema_rules_the_writes_that_name_it(api: Api) -> None:
     api.call("POST", "/v2/{l}/schemas/v1", SCHEMA, status=204)
     api.call("POST", "/v2/{l}/schemas/v1", SCHEMA, status=409, code="SCHEMA_ALREADY_EXISTS")
@@ -569,6 +632,65 @@ def test_a_schema_rules_the_writes_that_name_it(api: Api) -> None:
         assert "the schema v1 has no account" in error["errorMessage"]
     api.call("POST", "/v2/{l}/transactions?schemaVersion=v9", good, status=404, code="NOT_FOUND")
     api.post("world other 5 USD/2")
+
+
+PAY_WHOM_IT_SAYS = """vars { account $to = meta(@settings, "to") }
+send [USD/2 1] ( source = @world destination = $to )
+"""
+
+
+def test_a_schema_rules_what_is_committed_not_what_was_there_before(api: Api) -> None:
+    """A script is run on the books as they are by then, which may have changed since it came."""
+    api.call("POST", "/v2/{l}/schemas/v1", SCHEMA, status=204)
+
+    def point_at(address: str) -> dict[str, object]:
+        data = {"targetType": "ACCOUNT", "targetId": "settings", "metadata": {"to": address}}
+        return {"action": "ADD_METADATA", "data": data}
+
+    pay = {"action": "CREATE_TRANSACTION", "data": {"script": {"plain": PAY_WHOM_IT_SAYS}}}
+    api.call("POST", "/v2/{l}/_bulk", [point_at("users:001")])
+    path = "/v2/{l}/_bulk?schemaVersion=v1"
+    answer = api.call("POST", path, [point_at("other"), pay], status=400)
+    assert [row["responseType"] for row in answer["data"]] == ["ADD_METADATA", "ERROR"]
+    assert "the schema v1 has no account `other`" in answer["data"][1]["errorDescription"]
+    api.call("GET", "/v2/{l}/accounts/other", status=404)
+    # And the other way round: what was not allowed before is, by then.
+    api.call("POST", path, [point_at("users:002"), pay, pay])
+    assert api.call("GET", "/v2/{l}/accounts/users:002")["data"]["metadata"] == {"tier": "new"}
+    dry = {"script": {"plain": PAY_WHOM_IT_SAYS}}
+    api.call("POST", "/v2/{l}/accounts/settings/metadata", {"to": "other"}, status=204)
+    one = "/v2/{l}/transactions?schemaVersion=v1"
+    api.call("POST", f"{one}&dryRun=true", dry, status=400, code="VALIDATION")
+    api.call("POST", one, dry, status=400, code="VALIDATION")
+
+
+def test_one_key_gives_one_result_under_a_schema_too(api: Api) -> None:
+    """Also where the script could not be run again, or its account is not new any more."""
+    api.call("POST", "/v2/{l}/schemas/v1", SCHEMA, status=204)
+    path = "/v2/{l}/transactions?schemaVersion=v1"
+    api.call("POST", path, {"postings": postings("world users:001 5 USD/2")})
+    script = "send [USD/2 5] ( source = @users:001 destination = @users:002 )"
+    body = {"script": {"plain": script}}
+    first = api.send("POST", path, body, {"Idempotency-Key": "k"})
+    again = api.send("POST", path, body, {"Idempotency-Key": "k"})
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert again.headers["idempotency-hit"] == "true"
+    assert again.json()["data"]["id"] == first.json()["data"]["id"]
+    api.call("POST", path, body, status=400, code="INSUFFICIENT_FUND")
+
+
+def test_metadata_that_are_given_go_before_those_of_the_chart(api: Api) -> None:
+    api.call("POST", "/v2/{l}/schemas/v1", SCHEMA, status=204)
+    path = "/v2/{l}/transactions?schemaVersion=v1"
+    script = {"plain": SCRIPT, "vars": {"price": "USD/2 1", "to": "users:001"}}
+    api.call("POST", path, {"script": script})
+    assert api.call("GET", "/v2/{l}/accounts/users:001")["data"]["metadata"] == {"tier": "gold"}
+    body = {
+        "postings": postings("world users:002 1 USD/2"),
+        "accountMetadata": {"users:002": {"tier": "silver"}},
+    }
+    api.call("POST", path, body)
+    assert api.call("GET", "/v2/{l}/accounts/users:002")["data"]["metadata"] == {"tier": "silver"}
 
 
 def test_templates_and_queries_are_run_by_their_names(api: Api) -> None:

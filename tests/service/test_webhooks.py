@@ -110,6 +110,54 @@ def test_it_is_told_of_its_ledgers_only_and_of_the_past_if_it_asks(secrets: str)
         other.close()
 
 
+def change_all_ways(api: Api) -> None:
+    """One event of each type, in the order of `TYPES`."""
+    number = api.post("world bob 1 USD")["id"]
+    api.call("POST", f"/v2/{{l}}/transactions/{number}/revert", status=201)
+    api.call("POST", "/v2/{l}/accounts/bob/metadata", {"k": "v"}, status=204)
+    api.call("DELETE", "/v2/{l}/accounts/bob/metadata/k", status=204)
+
+
+def test_it_is_told_of_the_types_that_it_names_only(secrets: str) -> None:
+    with receiving() as some, receiving() as every, hooked(secrets) as api:
+        types = ["ledger.saved_metadata", "REVERTED_TRANSACTION", "SAVED_METADATA"]
+        first = hook(api, some, eventTypes=types)
+        assert first["eventTypes"] == ["SAVED_METADATA", "REVERTED_TRANSACTION"]
+        second = hook(api, every)
+        assert second["eventTypes"] == ["*"]
+        change_all_ways(api)
+        until(lambda: shown(api, first["id"])["cursors"] == {"main": 4})
+        until(lambda: shown(api, second["id"])["cursors"] == {"main": 4})
+        assert [event["type"] for event in some.events] == [
+            "REVERTED_TRANSACTION",
+            "SAVED_METADATA",
+        ]
+        assert every.sequences() == [1, 2, 3, 4]
+
+
+def test_types_that_the_server_is_started_with_hold_from_then_on(
+    secrets: str, tmp_path: Path
+) -> None:
+    storage = f"sqlite:///{tmp_path / 'b.db'}"
+
+    def serve_and_change(types: tuple[str, ...], expected: list[int]) -> None:
+        settings = Settings(
+            storage, webhooks=(receiver.url,), webhook_secrets=secrets, webhook_events=types
+        )
+        with running(settings) as url:
+            api = Api(url, "main")
+            api.send("POST", "/v2/{l}")
+            (configured,) = api.call("GET", HOOKS)["data"]
+            assert configured["eventTypes"] == (list(types) or ["*"])
+            change_all_ways(api)
+            until(lambda: receiver.sequences() == expected)
+            api.close()
+
+    with receiving() as receiver:
+        serve_and_change((), [1, 2, 3, 4])
+        serve_and_change(("DELETED_METADATA",), [1, 2, 3, 4, 8])
+
+
 def test_a_receiver_that_fails_is_tried_again_and_misses_nothing(secrets: str) -> None:
     """The order stays, and the same event has the same name each time."""
     answers = iter([200, 500, 301, 0, 200, 200, 200])
@@ -225,6 +273,8 @@ def test_which_addresses_are_public(address: str, public: bool) -> None:
         {"url": f"https://example.com/{'x' * 2000}"},
         {"url": "https://example.com", "ledgers": []},
         {"url": "https://example.com", "ledgers": ["a*b"]},
+        {"url": "https://example.com", "eventTypes": []},
+        {"url": "https://example.com", "eventTypes": ["SAVED"]},
         {"ledgers": ["a"]},
     ],
 )

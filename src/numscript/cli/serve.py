@@ -152,6 +152,12 @@ def _new_token(invocation: click.Context, _parameter: click.Parameter, name: str
     help="Where events of all ledgers are posted; may be given again.",
 )
 @click.option(
+    "--webhook-event",
+    multiple=True,
+    metavar="TYPE",
+    help="Post only events of this type to them; may be given again. All if none is named.",
+)
+@click.option(
     "--webhook-secret-file",
     type=click.Path(exists=True, dir_okay=False),
     help="What signs them: whsec_ and base64. Or set NUMSCRIPT_SERVE_WEBHOOK_SECRET.",
@@ -211,6 +217,7 @@ def serve(storage: str | None, **options: Any) -> None:
         from numscript.service import server
         from numscript.service.access import Access, BadTokens
         from numscript.service.deliveries import check_configured
+        from numscript.service.telemetry import NoTraces, check_traces
         from numscript.service.webhooks import BadWebhook, read_signer
     except ImportError as problem:
         package = (problem.name or "starlette").partition(".")[0]
@@ -225,14 +232,16 @@ def serve(storage: str | None, **options: Any) -> None:
     if settings.workers > 1 and url.startswith("memory:"):
         raise click.UsageError("a storage in memory is of one process: leave out --workers")
     try:
-        Access(settings)
-        check_configured(settings.webhooks, read_signer(settings.webhook_secrets))
+        access = Access(settings)
+        if settings.traces:
+            check_traces()
+        check_configured(settings, read_signer(settings.webhook_secrets))
         # What is wrong with the storage is said before anything listens.
         open_storage(url).close()
         listener = server.listen(settings.bind)
     except NumscriptError as error:
         console.fail(error, "pretty")
-    except (BadTokens, BadWebhook, server.BadAddress) as problem:
+    except (BadTokens, BadWebhook, NoTraces, server.BadAddress) as problem:
         raise console.BadInput(str(problem)) from None
     host, port = listener.getsockname()[:2]
     console.note(f"serving {hide_password(url)} at http://{show_host(host)}:{port}; see /docs")
@@ -240,6 +249,10 @@ def serve(storage: str | None, **options: Any) -> None:
         console.note("it listens on this machine only; --bind 0.0.0.0:3068 is for others too")
     elif not settings.guarded:
         console.note("anybody who reaches it may do anything: use --tokens or --jwks",
+                     word="warning")  # fmt: skip
+    problem_of_keys = access.keys.fetch() if access.keys is not None else ""
+    if problem_of_keys:
+        console.note(f"{problem_of_keys}; until they can be, JSON Web Tokens are answered with 503",
                      word="warning")  # fmt: skip
     server.serve(settings, listener)
 
@@ -273,6 +286,7 @@ def read_settings(url: str, options: dict[str, Any]) -> Any:
         json_logs=options["log_format"] == "json",
         streams=options["max_streams"],
         webhooks=tuple(options["webhook"]),
+        webhook_events=tuple(options["webhook_event"]),
         webhook_secrets=options["webhook_secret_file"],
         webhook_timeout=options["webhook_timeout"],
         webhook_give_up=options["webhook_give_up"],

@@ -21,6 +21,7 @@ from numscript.ledger.requests import (
     Post,
     Request,
     Revert,
+    Rule,
     Run,
     SetMetadata,
     check_address,
@@ -258,6 +259,8 @@ class Books:
                 **account_metadata,
                 name: {**account_metadata.get(name, {}), **items},
             }
+        if request.rule is not None:
+            account_metadata = self.ruled(request.rule, postings, account_metadata)
         transaction = self.add_transaction(
             postings,
             metadata,
@@ -275,15 +278,30 @@ class Books:
         postings = cast("tuple[Posting, ...]", request.postings)
         if request.net and not request.force:
             self.check_reversal(postings)
+        account_metadata = request.account_metadata
+        if request.rule is not None:
+            account_metadata = self.ruled(request.rule, postings, account_metadata)
         return self.add_transaction(
             postings,
             request.metadata,
-            request.account_metadata,
+            account_metadata,
             request.reference,
             cast("datetime | None", request.timestamp) or self.now,
             (request.idempotency_key, digest_),
             bounded=not (request.force or request.net),
         )
+
+    def ruled(
+        self, rule: Rule, postings: Sequence[Posting], metadata: Mapping[str, Mapping[str, str]]
+    ) -> dict[str, dict[str, str]]:
+        """The metadata of accounts, with what a rule gives them that allows these postings."""
+        self.load_holdings(postings)
+        given = rule(postings, lambda address: self.accounts[address] is None)
+        _check_texts({}, given)
+        found = {name: dict(items) for name, items in metadata.items()}
+        for name, items in given.items():
+            found[name] = {**items, **found.get(name, {})}
+        return found
 
     def revert(self, request: Revert, digest_: str | None) -> Transaction:
         """Post a transaction backwards.

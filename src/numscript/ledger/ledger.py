@@ -31,6 +31,7 @@ from numscript.ledger.requests import (
     Post,
     Request,
     Revert,
+    Rule,
     Run,
     SetMetadata,
     check_address,
@@ -184,6 +185,7 @@ class Ledger:
         dry_run: bool = False,
         force: bool = False,
         features: Iterable[str] = (),
+        rule: Rule | None = None,
     ) -> Transaction:
         """Run a script on the books as they are now, and commit what it yields.
 
@@ -191,7 +193,7 @@ class Ledger:
         said; it may lie in the past or future. dry_run: give the transaction, commit nothing.
         What the script prints is in `printed` of what comes back, and is kept nowhere.
         force: refused, since a script says itself what may be overdrawn. features: flags that are
-        on besides those the script switches on itself.
+        on besides those the script switches on itself. rule: what its postings must hold to.
         Raises ParseError, CheckError, ExecutionError, LedgerError, StorageError.
         """
         if force:
@@ -206,6 +208,7 @@ class Ledger:
             timestamp,
             idempotency_key,
             tuple(features),
+            rule,
         )
         return cast("Transaction", self._do(request, dry_run=dry_run))
 
@@ -221,11 +224,13 @@ class Ledger:
         dry_run: bool = False,
         force: bool = False,
         net: bool = False,
+        rule: Rule | None = None,
     ) -> Transaction:
         """Commit plain postings, in their order.
 
         No account but `@world` may give more than it has, unless `force` is set; with `net` it
-        need not have it before all of them are made. Raises LedgerError, StorageError.
+        need not have it before all of them are made. rule: what they must hold to. Raises
+        LedgerError, StorageError.
         """
         request = Post(
             postings,
@@ -236,6 +241,7 @@ class Ledger:
             idempotency_key,
             force,
             net,
+            rule,
         )
         return cast("Transaction", self._do(request, dry_run=dry_run))
 

@@ -7,7 +7,7 @@ so that two requests that mean the same have the same digest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias, cast
 
@@ -33,6 +33,17 @@ MAX_GUESSES = 256
 """The most balances that are asked for ahead on a guess."""
 
 
+Rule: TypeAlias = Callable[
+    [Sequence[Posting], Callable[[str], bool]], Mapping[str, Mapping[str, str]]
+]
+"""What the postings of a commit must hold to, asked inside it, of exactly what is committed.
+
+It is told the postings, and what says whether an account is new. It gives metadata of accounts, to
+which those of the script and the request are preferred; or raises LedgerError. Other callers wait
+for it, so that it must not. No part of it is told apart by an idempotency key.
+"""
+
+
 class Run(NamedTuple):
     """A script that becomes a transaction. Instants are aware datetimes or ISO text."""
 
@@ -44,6 +55,7 @@ class Run(NamedTuple):
     timestamp: datetime | str | None = None
     idempotency_key: str | None = None
     features: tuple[str, ...] = ()
+    rule: Rule | None = None
 
 
 class Post(NamedTuple):
@@ -60,6 +72,7 @@ class Post(NamedTuple):
     idempotency_key: str | None = None
     force: bool = False
     net: bool = False
+    rule: Rule | None = None
 
 
 class Revert(NamedTuple):
@@ -115,6 +128,7 @@ def prepare(request: Request) -> Request:
                 _timestamp(request.timestamp),
                 request.idempotency_key,
                 request.features,
+                request.rule,
             )
         case Post():
             metadata, account_metadata = _labels(request)
@@ -127,6 +141,7 @@ def prepare(request: Request) -> Request:
                 request.idempotency_key,
                 request.force,
                 request.net,
+                request.rule,
             )
         case Revert():
             check_id(request.id)
@@ -287,7 +302,7 @@ def digest(request: Request) -> str:
     row: dict[str, object] = {"request": type(request).__name__}
     value: Any
     for name, value in zip(request._fields, request, strict=True):
-        if name == "idempotency_key" or value is None or value in ({}, (), False):
+        if name in ("idempotency_key", "rule") or value is None or value in ({}, (), False):
             continue
         if isinstance(value, Program):
             row[name] = value.script.text or value.encode().hex()

@@ -7,6 +7,8 @@ that a slow hash would add nothing.
 
 from __future__ import annotations
 
+import json
+import math
 import secrets
 import tomllib
 from base64 import b64decode
@@ -21,14 +23,24 @@ from typing import Any, NamedTuple
 
 from numscript.service.problems import Problem
 from numscript.service.settings import Settings
+from numscript.service.telemetry import LOG
+from numscript.storage import hide_password
 
 READ, WRITE = "ledger:read", "ledger:write"
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA")
 """How a JSON Web Token may be signed: never by a shared secret, and never not at all."""
-REFRESH = 60.0
-"""In seconds: how often a key set may be fetched because of a key that is not in it."""
+REFRESH = 10.0
+"""In seconds: how often at most a key set is fetched, whatever tokens come."""
 KEPT = 300.0
-"""In seconds: how long a key set is good for."""
+"""In seconds: how long a key set is good for, before it is fetched anew."""
+LONGEST = 3600.0
+"""In seconds: how long a key set is good for that cannot be fetched anew."""
+LARGEST = 1 << 20
+"""How many bytes a key set may have."""
+TIMEOUT = 5.0
+"""In seconds: how long it may take to fetch a key set."""
+PATIENCE = 1.0
+"""In seconds: how long a call waits for a key set that is being fetched for another."""
 
 
 class Caller(NamedTuple):
@@ -144,7 +156,11 @@ class Access:
 
 
 class Keys:
-    """The key set that signs JSON Web Tokens: a file, or a URL whose set is fetched anew."""
+    """The key set that signs JSON Web Tokens: a file, or a URL whose set is fetched anew.
+
+    One thread fetches at a time. Who has a good key meanwhile does not wait for it, so that a URL
+    that is slow or down holds up only tokens whose key is not known.
+    """
 
     def __init__(self, settings: Settings) -> None:
         import jwt
@@ -154,35 +170,85 @@ class Keys:
         self.issuer = settings.issuer
         self.audience = settings.audience
         self.lock = Lock()
-        self.fetched = -KEPT
         self.found: dict[str | None, Any] = {}
-        self.distant = self.place.startswith(("http://", "https://"))
+        self.fetched = -math.inf
+        self.tried = -math.inf
+        self.problem = ""
+        self.distant = self.place.lower().startswith(("http://", "https://"))
         if not self.distant:
             try:
-                self.keep(jwt.PyJWKSet.from_json(Path(self.place).read_text("utf-8")).keys)
-            except (OSError, ValueError, jwt.PyJWTError) as problem:
+                self.keep(Path(self.place).read_bytes())
+            except (OSError, ValueError) as problem:
                 raise BadTokens(f"the keys cannot be read from {self.place}: {problem}") from None
 
-    def keep(self, keys: Iterable[Any]) -> None:
-        """Keep a key set, and when it came."""
-        self.found = {key.key_id: key for key in keys}
-        self.fetched = monotonic()
+    def keep(self, text: bytes) -> None:
+        """Keep a key set. Raises ValueError where it is none."""
+        try:
+            tree = json.loads(text)
+        except (ValueError, RecursionError) as problem:
+            raise ValueError(f"it is no JSON: {problem}") from None
+        rows = tree.get("keys") if isinstance(tree, dict) else None
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise ValueError("it is no JSON Web Key Set, an object with a list of `keys`")
+        try:
+            keys = self.jwt.PyJWKSet.from_dict(tree).keys
+        except (self.jwt.PyJWTError, TypeError) as problem:
+            raise ValueError(f"it has no key that can be used: {problem}") from None
+        self.found = {key.key_id: key for key in keys if key.public_key_use in (None, "sig")}
+
+    def fetch(self) -> str:
+        """Fetch the key set from its URL; what is wrong, or nothing if all is well."""
+        import httpx
+
+        self.problem = ""
+        if not self.distant:
+            return ""
+        try:
+            self.keep(download(self.place))
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as problem:
+            reason = str(problem).strip() or type(problem).__name__
+            place = hide_password(self.place.partition("?")[0])
+            self.problem = f"the keys of tokens cannot be fetched from {place}: {reason}"
+        self.tried = monotonic()
+        if not self.problem:
+            self.fetched = self.tried
+        return self.problem
+
+    def renew(self) -> None:
+        """Fetch the key set, and have the log say what is wrong, and that it is well again."""
+        before = self.problem
+        if self.fetch():
+            LOG.error("%s", self.problem)
+        elif before:
+            LOG.info("the keys of tokens are fetched again")
+
+    def is_due(self, number: str | None) -> bool:
+        """Whether the set is to be fetched anew, for a token that names a key of it."""
+        good_for = KEPT if number in self.found else REFRESH
+        age = monotonic() - self.fetched
+        return self.distant and age > good_for and monotonic() - self.tried > REFRESH
+
+    def is_usable(self, number: str | None) -> bool:
+        """Whether there is a key of this id that can still be trusted."""
+        known = number in self.found
+        return known and not (self.distant and monotonic() - self.fetched > LONGEST)
 
     def key(self, number: str | None) -> Any:
-        """The key of an id, from a set that is fetched anew now and then."""
-        with self.lock:
-            age = monotonic() - self.fetched
-            wait = REFRESH if number not in self.found else KEPT
-            if self.distant and age > wait:
-                client = self.jwt.PyJWKClient(self.place, timeout=5)
+        """The key of an id, from a set that is fetched anew now and then. Raises Problem."""
+        wait = 0 if self.is_usable(number) else PATIENCE
+        if self.is_due(number):
+            if self.lock.acquire(timeout=wait):
                 try:
-                    self.keep(client.get_jwk_set(refresh=True).keys)
-                except self.jwt.PyJWTError as problem:
-                    if number not in self.found:
-                        raise Problem(
-                            503, "INTERNAL", f"the keys of tokens cannot be fetched: {problem}"
-                        ) from None
-            return self.found.get(number)
+                    # Somebody else may have fetched it meanwhile.
+                    if self.is_due(number):
+                        self.renew()
+                finally:
+                    self.lock.release()
+            elif not self.is_usable(number):
+                raise unchecked("are being fetched", 1)
+        if self.problem and not self.is_usable(number):
+            raise unchecked("cannot be fetched", math.ceil(REFRESH))
+        return self.found.get(number)
 
     def read(self, token: str) -> Caller:
         """The caller that a token speaks of, if it is signed and still good."""
@@ -206,6 +272,34 @@ class Keys:
             scopes = scopes.split()
         granted = read_scopes(map(str, scopes)) if isinstance(scopes, list) else ()
         return Caller(str(claims.get("sub") or claims.get("client_id") or "jwt"), granted)
+
+
+def download(url: str) -> bytes:
+    """The key set at a URL. Raises httpx.HTTPError, ValueError."""
+    import ssl
+
+    import httpx
+
+    # The certificates that the machine trusts, and not only those that come with a package.
+    trusted = ssl.create_default_context()
+    text = b""
+    end = monotonic() + TIMEOUT
+    with httpx.stream("GET", url, timeout=TIMEOUT, verify=trusted, follow_redirects=True) as answer:
+        if answer.status_code != 200:
+            raise ValueError(f"the server answered {answer.status_code}")
+        for piece in answer.iter_bytes():
+            text += piece
+            if len(text) > LARGEST:
+                raise ValueError(f"it is larger than {LARGEST} bytes")
+            if monotonic() > end:
+                raise ValueError(f"it is not whole after {TIMEOUT:g} s")
+    return text
+
+
+def unchecked(why: str, wait: int) -> Problem:
+    """The answer to a token that cannot be checked for now. wait: seconds."""
+    message = f"the keys of tokens {why}, so that this one cannot be checked; send it again later"
+    return Problem(503, "INTERNAL", message, headers={"Retry-After": str(wait)})
 
 
 def refused(message: str, *, basic: bool = False) -> Problem:

@@ -32,7 +32,7 @@ from numscript.service.console import language_server
 from numscript.service.lanes import LONGEST, Plan, Planned
 from numscript.service.openapi import document_routes
 from numscript.service.operations import OPERATIONS
-from numscript.service.problems import BROKEN, Problem, read_error
+from numscript.service.problems import Problem, find_problem
 from numscript.service.routes import Route
 from numscript.service.settings import Settings
 from numscript.service.state import State
@@ -125,7 +125,9 @@ class Row(Matcher):
     """A route as the router sees it; a path that fits with another method is refused in JSON."""
 
     def __init__(self, route: Route, endpoint: Endpoint, allowed: Sequence[str]) -> None:
-        super().__init__(route.path, endpoint, methods=[route.method])
+        # A key of metadata may have slashes; it is the last part of its path.
+        path = re.sub(r"{key}$", "{key:path}", route.path)
+        super().__init__(path, endpoint, methods=[route.method])
         self.refusing = Endpoint(
             UNKNOWN._replace(name="wrongMethod"), endpoint.application, allowed=allowed
         )
@@ -318,13 +320,19 @@ class Called:
     def work(self, body: bytes, file: IO[bytes] | None) -> Reply:
         """Do the call's work, in a thread of its own."""
         try:
-            with self.state.traces.span(self.route.name, self.number, self.headers):
-                return self.watch(lambda: self.route.handler(self.admit(body, file)))
+            return self.watch(lambda: self.trace(body, file))
         finally:
             if file is not None:
                 file.close()
             if self.route.scope == WRITE and self.ledger:
                 self.state.committed(self.ledger)
+
+    def trace(self, body: bytes, file: IO[bytes] | None) -> Reply:
+        """Do the call's work, which a span is about. Raises what goes wrong."""
+        with self.state.traces.span(
+            self.scope["method"], self.route.path, self.number, self.ledger, self.headers
+        ) as answered:
+            return answered(self.route.handler(self.admit(body, file)))
 
     def watch(self, step: Callable[[], T]) -> T | Reply:
         """What a step gives, or the answer that tells what went wrong."""
@@ -332,10 +340,8 @@ class Called:
             return step()
         except Problem as problem:
             return self.problem(problem)
-        except NumscriptError as error:
-            return self.problem(read_error(error), error)
         except Exception as error:
-            return self.problem(Problem(*BROKEN, ""), error)
+            return self.problem(find_problem(error), error)
 
     def problem(self, problem: Problem, error: BaseException | None = None) -> Reply:
         """The answer that tells of a problem; of one on our side the log tells the rest."""
@@ -512,6 +518,6 @@ def unknown_path(_call: Call) -> Reply:
     raise Problem(404, "NOT_FOUND", "there is no such path; /docs lists all that there are")
 
 
-UNKNOWN = Route("GET", "/", "unknown", "A path that is none.", unknown_path, None)
+UNKNOWN = Route("GET", "", "unknown", "A path that is none.", unknown_path, None)
 """What answers where no route fits."""
 __all__ = ["JSON", "PREFIX", "Application", "all_routes", "create_application"]

@@ -7,11 +7,10 @@ account is a node with nothing below it, or with `.self`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from numscript.ledger import Posting
-from numscript.service.problems import Problem, invalid
+from numscript.service.problems import invalid
 
 OWN = (".self", ".pattern", ".metadata", ".rules")
 """What a segment says of itself; anything else in it is a segment below."""
@@ -66,19 +65,6 @@ class Segment:
                     return None
             node = below
         return node if node is not None and node.is_account else None
-
-
-def check_postings(chart: Segment, version: str, postings: Iterable[Posting]) -> None:
-    """Refuse postings between accounts that the chart does not have. Raises Problem."""
-    for posting in postings:
-        for address in (posting.source, posting.destination):
-            if chart.find(address) is None:
-                raise Problem(
-                    400,
-                    "VALIDATION",
-                    f"the schema {version} has no account `{address}`; add it to the chart of a "
-                    "new version, or mend the address",
-                )
 
 
 def _pattern(text: object, place: str) -> re.Pattern[str] | None:

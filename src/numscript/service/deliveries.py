@@ -24,7 +24,14 @@ import msgspec
 from numscript import __version__
 from numscript.diagnostics import NumscriptError
 from numscript.ledger.ledger import now
-from numscript.service.events import encode_event, last_sequence, message_id, read_events
+from numscript.service.events import (
+    encode_event,
+    last_sequence,
+    message_id,
+    read_events,
+    read_types,
+    wants,
+)
 from numscript.service.records import Event
 from numscript.service.registry import Ledgers
 from numscript.service.settings import Settings
@@ -285,6 +292,8 @@ class Courier:
     def deliver(self, cursors: dict[str, int]) -> None:
         """Deliver all that marked ledgers have, a page of each in turn. Raises Failed, Lost."""
         turn: list[str] = []
+        definition = self.definition
+        assert definition is not None
         while not self.stopped:
             if not turn:
                 with self.changed:
@@ -300,7 +309,8 @@ class Courier:
             for event in events:
                 if self.stopped:
                     return
-                self.send(event)
+                if wants(definition.types, event.type):
+                    self.send(event)
                 cursors[name] = self.unsaved[name] = event.sequence
                 if time.monotonic() - self.written > SAVED:
                     self.write(owner=self.owner)
@@ -365,7 +375,7 @@ class Deliveries:
         self.webhooks = Webhooks(ledgers.registry.books)
         self.signer = read_signer(settings.webhook_secrets)
         self.configured = {configured_id(url): url for url in settings.webhooks}
-        check_configured(settings.webhooks, self.signer)
+        self.types = check_configured(settings, self.signer)
         self.sender = Sender(self.timeout, public=settings.webhook_public)
         self.writer = Writer()
         self.couriers: dict[str, Courier] = {}
@@ -399,9 +409,13 @@ class Deliveries:
     def configure(self) -> None:
         """Keep the webhooks that the server is started with: new ones are told what is new."""
         for number, url in self.configured.items():
-            if self.webhooks.read(number) is None:
-                definition = Definition(url, ["*"], write_instant(now()))
+            kept = self.webhooks.read(number)
+            if kept is None:
+                definition = Definition(url, ["*"], write_instant(now()), self.types)
                 self.webhooks.add(number, definition, self.heads(definition))
+            elif kept.definition.types != self.types:
+                changed = msgspec.structs.replace(kept.definition, types=self.types)
+                self.webhooks.change(number, changed)
 
     def sweep(self) -> None:
         """Have a courier for each webhook, and all of them look at all ledgers."""
@@ -469,8 +483,12 @@ class Deliveries:
         self.sender.close()
 
 
-def check_configured(urls: Sequence[str], signer: Signer | None) -> None:
-    """Refuse webhooks that the server cannot be started with. Raises BadWebhook."""
+def check_configured(settings: Settings, signer: Signer | None) -> list[str]:
+    """The types of events that the webhooks which the server is started with are told of.
+
+    Raises BadWebhook where it cannot be started with them.
+    """
+    urls = settings.webhooks
     for url in urls:
         reason = wrong_url(url)
         if reason:
@@ -480,3 +498,7 @@ def check_configured(urls: Sequence[str], signer: Signer | None) -> None:
             "a webhook needs a secret that signs what it is sent: write "
             "`whsec_$(openssl rand -base64 32)` to a file, and name it in --webhook-secret-file"
         )
+    try:
+        return read_types(settings.webhook_events)
+    except ValueError as problem:
+        raise BadWebhook(str(problem)) from None

@@ -8,7 +8,7 @@ lost, added or put elsewhere. Types and payloads are those that Formance's ledge
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from numscript.ledger import Ledger, Log, Transaction
@@ -24,6 +24,8 @@ TYPES: dict[str, records.EventType] = {
     "DELETE_METADATA": "DELETED_METADATA",
 }
 """The type of the event that a line of the log tells of."""
+ANY = "*"
+"""What stands for all types of events, also those that there may be one day."""
 PAGE = 100
 """How many lines of a log are read at once."""
 
@@ -92,6 +94,26 @@ def show_event(
         log_hash(row),
         payload,
     )
+
+
+def read_types(names: Iterable[str]) -> list[str]:
+    """The types of events that are asked for by name, all of them if by none. Raises ValueError.
+
+    They may be written as Formance's webhooks have them: `ledger.committed_transactions`.
+    """
+    found = []
+    for name in names:
+        type_ = name.lower().removeprefix("ledger.").upper()
+        if type_ not in (ANY, *TYPES.values()):
+            known = ", ".join(TYPES.values())
+            raise ValueError(f"`{name[:40]}` is no type of events; there are {known}")
+        found.append(type_)
+    return [ANY] if ANY in found or not found else list(dict.fromkeys(found))
+
+
+def wants(types: Collection[str], event: str) -> bool:
+    """Whether a type of events is among those that are asked for."""
+    return ANY in types or event in types
 
 
 def message_id(event: records.Event) -> str:

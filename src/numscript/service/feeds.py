@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
 from time import monotonic
+from typing import NamedTuple
 
 from numscript.diagnostics import NumscriptError
 from numscript.ledger import Ledger
-from numscript.service.events import PAGE, frame, last_sequence, read_events
+from numscript.service.events import PAGE, frame, last_sequence, read_events, wants
 from numscript.service.problems import Problem
 from numscript.service.telemetry import LOG, Metrics
 from numscript.service.writing import Writer
@@ -37,6 +38,14 @@ START = b": events\nretry: 1000\n\n"
 THREADS = 4
 
 
+class Event(NamedTuple):
+    """An event as it is sent, with what it is chosen by."""
+
+    sequence: int
+    type: str
+    frame: bytes
+
+
 class Feed:
     """The events of one ledger, encoded once for all who follow it. writer: how it shows amounts.
 
@@ -47,23 +56,24 @@ class Feed:
         self.ledger = ledger
         self.writer = writer
         self.threads = threads
-        self.frames: deque[bytes] = deque(maxlen=KEPT)
+        self.frames: deque[Event] = deque(maxlen=KEPT)
         self.head = -1
         self.poked = asyncio.Event()
         self.came = asyncio.Event()
         self.followers = 0
         self.task: asyncio.Task[None] | None = None
 
-    def read(self, after: int) -> Sequence[bytes]:
+    def read(self, after: int) -> Sequence[Event]:
         """A page of events behind a sequence number, as they are sent."""
-        return [frame(event) for event in read_events(self.ledger, after, self.writer)]
+        events = read_events(self.ledger, after, self.writer)
+        return [Event(event.sequence, event.type, frame(event)) for event in events]
 
     async def run(self) -> None:
         """Read what comes to the log, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             self.poked.clear()
-            found: Sequence[bytes] = ()
+            found: Sequence[Event] = ()
             try:
                 if self.head < 0:
                     self.head = await loop.run_in_executor(self.threads, last_sequence, self.ledger)
@@ -86,8 +96,8 @@ class Feed:
         self.came.set()
         self.came = asyncio.Event()
 
-    async def pages(self, after: int) -> AsyncIterator[tuple[int, bytes]]:
-        """Pages of events behind a sequence number, each with its last one; b"" where none came."""
+    async def pages(self, after: int, types: Collection[str]) -> AsyncIterator[bytes]:
+        """Pages of events of some types behind a sequence number; b"" where none came for long."""
         loop = asyncio.get_running_loop()
         while True:
             came = self.came
@@ -95,17 +105,29 @@ class Feed:
                 first = self.head - len(self.frames)
                 if after >= first:
                     start = after - first
-                    found: Sequence[bytes] = [*islice(self.frames, start, start + PAGE)]
+                    found: Sequence[Event] = [*islice(self.frames, start, start + PAGE)]
                 else:
                     found = await loop.run_in_executor(self.threads, self.read, after)
                 after += len(found)
-                yield after, b"".join(found)
+                yield page(found, types)
                 continue
             try:
                 async with asyncio.timeout(HEARTBEAT):
                     await came.wait()
             except TimeoutError:
-                yield after, b""
+                yield b""
+
+
+def page(events: Sequence[Event], types: Collection[str]) -> bytes:
+    """Events as they are sent, but for those of other types.
+
+    Where the last one is left out, its number is sent alone, which `Last-Event-ID` then says: so
+    that who comes again need not be given all that was left out once more.
+    """
+    found = [event.frame for event in events if wants(types, event.type)]
+    if not wants(types, events[-1].type):
+        found.append(b"id: %d\n\n" % events[-1].sequence)
+    return b"".join(found)
 
 
 class Feeds:
@@ -143,8 +165,10 @@ class Feeds:
             many = f"{self.limit} streams of events are open; try again later"
             raise Problem(503, "INTERNAL", many, headers={"Retry-After": "5"})
 
-    async def follow(self, ledger: Ledger, after: int, *, as_text: bool) -> AsyncIterator[bytes]:
-        """The stream of a ledger's events behind a sequence number.
+    async def follow(
+        self, ledger: Ledger, after: int, types: Collection[str], *, as_text: bool
+    ) -> AsyncIterator[bytes]:
+        """The stream of a ledger's events of some types behind a sequence number.
 
         It ends when the server stops, or after a while: readers come again, and say where they
         were. as_text: whether amounts are text.
@@ -158,20 +182,20 @@ class Feeds:
         feed.followers += 1
         self.streams += 1
         self.metrics.streams.inc()
-        pages = feed.pages(after)
+        pages = feed.pages(after, types)
         stopped = asyncio.create_task(self.closing.wait())
         end = monotonic() + LONGEST
         try:
             yield START
             while monotonic() < end and not self.closing.is_set():
-                page = asyncio.ensure_future(anext(pages))
+                following = asyncio.ensure_future(anext(pages))
                 try:
-                    await asyncio.wait((page, stopped), return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait((following, stopped), return_when=asyncio.FIRST_COMPLETED)
                 finally:
-                    if not page.done():
-                        page.cancel()
-                if page.done():
-                    yield page.result()[1] or b": \n\n"
+                    if not following.done():
+                        following.cancel()
+                if following.done():
+                    yield following.result() or b": \n\n"
         except NumscriptError as error:
             # The reader comes again, and is told then what is wrong.
             LOG.warning("events of %s cannot be read: %s", ledger.name, error.kind.title)

@@ -110,6 +110,17 @@ def read_error(error: NumscriptError, *, interpreter: bool = False) -> Problem:
     return Problem(*found, sentences(error), f"{kind.code}: {kind.title}")
 
 
+def find_problem(error: Exception) -> Problem:
+    """What an error of any kind is answered with; of one that nobody foresaw nothing is told."""
+    match error:
+        case Problem():
+            return error
+        case NumscriptError():
+            return read_error(error)
+        case _:
+            return Problem(*BROKEN, "")
+
+
 def sentences(error: NumscriptError) -> str:
     """An error as text: what happened, where in the script, and what to do."""
     return "\n".join(_sentence(diagnostic) for diagnostic in error.diagnostics[:10])

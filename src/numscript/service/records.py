@@ -147,8 +147,9 @@ class Webhook(Struct, rename="camel", omit_defaults=True):
 
     ledgers: names, or starts of names with `*` behind them. status: `failing` while deliveries
     are tried again, `disabled` after they failed for too long. configured: whether it is set up
-    where the server is started, and not by a call. cursors: the last event that was delivered, by
-    ledger. secret: what signs deliveries, told only when the webhook is made.
+    where the server is started, and not by a call. cursors: the last event that was delivered,
+    or left out for its type, by ledger. secret: what signs deliveries, told only when the webhook
+    is made.
     """
 
     id: str
@@ -156,6 +157,7 @@ class Webhook(Struct, rename="camel", omit_defaults=True):
     ledgers: list[str]
     status: WebhookStatus
     created_at: str
+    event_types: list[str]
     cursors: dict[str, int]
     configured: bool = False
     failures: int = 0
@@ -262,15 +264,16 @@ class NewLedger(Struct):
     features: dict[str, str] = {}
 
 
-class NewWebhook(Struct):
+class NewWebhook(Struct, rename="camel"):
     """An address to which events are to be posted.
 
-    ledgers: names, or starts of names with `*` behind them. history: whether what happened before
-    is delivered too.
+    ledgers: names, or starts of names with `*` behind them. eventTypes: `COMMITTED_TRANSACTIONS`
+    and so on, or `*` for all. history: whether what happened before is delivered too.
     """
 
     url: str
     ledgers: list[str] = field(default_factory=lambda: ["*"])
+    event_types: list[str] = field(default_factory=lambda: ["*"])
     history: bool = False
 
 

@@ -6,8 +6,9 @@ it, it has a log, and it is backed up with the rest.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 from threading import Lock
 from typing import NamedTuple
 
@@ -15,9 +16,9 @@ import msgspec
 
 from numscript import errors
 from numscript.diagnostics import LedgerError
-from numscript.ledger import Ledger, SetMetadata
+from numscript.ledger import Ledger, Posting, SetMetadata
 from numscript.ledger.ledger import RESERVED, is_ledger_name, now
-from numscript.ledger.requests import prepare
+from numscript.ledger.requests import check_key, prepare
 from numscript.service.charts import Segment
 from numscript.service.problems import Problem, not_found
 from numscript.service.records import NewSchema, Schema
@@ -42,6 +43,14 @@ class Record(NamedTuple):
     metadata: dict[str, str]
     features: dict[str, str]
 
+    @property
+    def id(self) -> int:
+        """A number for the ledger, which it keeps: made from its name, so that it needs no others.
+
+        It has 48 bits, which clients that read JSON's numbers as floats still read exactly.
+        """
+        return int.from_bytes(sha256(self.name.encode()).digest()[:6])
+
 
 class Checked(NamedTuple):
     """A schema, with its chart ready to be asked."""
@@ -49,12 +58,33 @@ class Checked(NamedTuple):
     schema: Schema
     chart: Segment
 
+    def rule(
+        self, postings: Sequence[Posting], is_new: Callable[[str], bool]
+    ) -> dict[str, Mapping[str, str]]:
+        """The metadata that the chart gives to the new accounts of postings. Raises LedgerError."""
+        found: dict[str, Mapping[str, str]] = {}
+        for posting in postings:
+            for address in (posting.source, posting.destination):
+                node = self.chart.find(address)
+                if node is None:
+                    raise invalid(
+                        "posting",
+                        f"the schema {self.schema.version} has no account `{address}`; add it to "
+                        "the chart of a new version, or mend the address",
+                    )
+                if node.metadata and is_new(address):
+                    found[address] = node.metadata
+        return found
+
 
 class Registry:
     """The records and schemas of all ledgers of a storage."""
 
     def __init__(self, storage: Storage) -> None:
+        self.storage = storage
         self.books = Ledger(storage, NAME)
+        self._first_dates: dict[str, str] = {}
+        self._first_seen = write_instant(now())
         self._schemas: dict[tuple[str, str], Checked] = {}
         self._ruled: set[str] = set()
 
@@ -79,8 +109,8 @@ class Registry:
         self.books.set_metadata(f"ledgers:{name}", entry)
 
     def record(self, name: str) -> Record:
-        """What is known of a ledger; one that others created has the usual."""
-        return _record(name, self.books.account(f"ledgers:{name}").metadata)
+        """What is known of a ledger; one that others created has the usual. Raises LedgerError."""
+        return self._record(name, self.books.account(f"ledgers:{name}").metadata)
 
     def records(self, names: Iterator[str] | list[str]) -> list[Record]:
         """What is known of ledgers, the oldest first."""
@@ -93,8 +123,33 @@ class Registry:
             cursor = page.next
             if cursor is None:
                 break
-        rows = [_record(name, known.get(name, {})) for name in names]
+        rows = [self._record(name, known.get(name, {})) for name in names]
         return sorted(rows, key=lambda row: (row.added_at, row.name))
+
+    def _record(self, name: str, row: Mapping[str, str]) -> Record:
+        features = msgspec.json.decode(row["features"]) if "features" in row else {}
+        return Record(
+            name,
+            row.get("addedAt") or self.first_date(name),
+            row.get("bucket", BUCKET),
+            {key[len(GIVEN) :]: value for key, value in row.items() if key.startswith(GIVEN)},
+            features,
+        )
+
+    def first_date(self, name: str) -> str:
+        """When a ledger was added that others created, as nearly as its log tells.
+
+        That is the date of its first line, which never changes; without any, when this server
+        started, for the ledger is empty yet. Raises LedgerError (UnknownLedger).
+        """
+        found = self._first_dates.get(name)
+        if found is None:
+            with self.storage.read(name) as session:
+                rows = session.logs(0, 1)
+            if not rows:
+                return self._first_seen
+            found = self._first_dates[name] = write_instant(rows[0].date)
+        return found
 
     def set_metadata(self, name: str, metadata: Mapping[str, str]) -> None:
         """Set metadata of a ledger."""
@@ -108,27 +163,44 @@ class Registry:
 
     # --- schemas ---
 
-    def add_schema(self, name: str, version: str, new: NewSchema) -> None:
-        """Keep a version of a schema, which nothing changes afterwards. Raises Problem."""
+    def add_schema(self, name: str, version: str, new: NewSchema, key: str | None = None) -> bool:
+        """Keep a version of a schema, which nothing changes afterwards; whether it was before.
+
+        key: the idempotency key under which it is kept once. Raises Problem, LedgerError.
+        """
         Segment(new.chart, "")
         schema = Schema(version, write_instant(now()), new.chart, new.transactions, new.queries)
         text = msgspec.json.encode(schema).decode()
-        taken = Problem(
+        # Each key can be claimed once, so that of two callers at once one wins.
+        requests = [SetMetadata(f"schemas:{name}", {version: text}, f"schema:{name}:{version}")]
+        claim = ""
+        if key is not None:
+            check_key("idempotency key", key)
+            asked = sha256(f"{version}\n".encode() + msgspec.json.encode(new)).hexdigest()
+            number = sha256(key.encode()).hexdigest()
+            claim = f"schema-key:{name}:{number}"
+            requests.insert(0, SetMetadata(f"schemakeys:{name}", {number: asked}, claim))
+        results = self.books.bulk(requests, atomic=True)
+        problems = [result.error for result in results if result.error is not None]
+        if not problems:
+            return False
+        for problem in problems:
+            match problem.kind:
+                case errors.NotRun():
+                    pass
+                case errors.IdempotencyConflict(key=taken):
+                    if taken == claim:
+                        raise LedgerError.of(errors.IdempotencyConflict(key=str(key)))
+                case _:
+                    raise problem
+        if claim and self.books.logs({"$match": {"idempotency_key": claim}}, limit=1).items:
+            return True
+        raise Problem(
             409,
             "SCHEMA_ALREADY_EXISTS",
             f"the ledger `{name}` already has a schema {version}, and a schema never changes; "
             "give the new one another version",
         )
-        key = f"schema:{name}:{version}"
-        try:
-            # The key can be claimed once, so that of two callers at once one wins.
-            log = self.books.set_metadata(f"schemas:{name}", {version: text}, idempotency_key=key)
-            if log.replayed:
-                raise taken
-        except LedgerError as error:
-            if isinstance(error.kind, errors.IdempotencyConflict):
-                raise taken from None
-            raise
 
     def schemas(self, name: str) -> list[Schema]:
         """The schemas of a ledger, the oldest first."""
@@ -154,17 +226,6 @@ class Registry:
                 return False
             self._ruled.add(name)
         return True
-
-
-def _record(name: str, row: Mapping[str, str]) -> Record:
-    features = msgspec.json.decode(row["features"]) if "features" in row else {}
-    return Record(
-        name,
-        row.get("addedAt", "1970-01-01T00:00:00Z"),
-        row.get("bucket", BUCKET),
-        {key[len(GIVEN) :]: value for key, value in row.items() if key.startswith(GIVEN)},
-        features,
-    )
 
 
 class Ledgers:

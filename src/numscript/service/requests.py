@@ -5,7 +5,7 @@ Both versions of the API make their requests here, so that they mean the same.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from numscript import compile as compile_script
@@ -22,8 +22,6 @@ from numscript.ledger import (
 )
 from numscript.script import Limits, Script
 from numscript.service import records
-from numscript.service.calls import decode
-from numscript.service.charts import check_postings
 from numscript.service.problems import Problem, compilation_failed, invalid, read_error
 from numscript.service.records import NewTransaction
 from numscript.service.registry import Checked
@@ -177,41 +175,8 @@ class Writes:
         return found.script
 
     def ruled(self, request: Post | Run) -> Post | Run:
-        """A request that the schema allows, with the metadata that it gives to new accounts."""
-        if self.checked is None:
-            return request
-        postings: Sequence[Any] = (
-            request.postings if isinstance(request, Post) else self.postings_of(request)
-        )
-        chart = self.checked.chart
-        check_postings(chart, self.checked.schema.version, postings)
-        named = {name: dict(items) for name, items in request.account_metadata.items()}
-        before = self.named_before(request.idempotency_key)
-        addresses = {part for posting in postings for part in posting[:2]}
-        for address in sorted(addresses):
-            node = chart.find(address)
-            if node is None or not node.metadata:
-                continue
-            if self.is_new(address) if before is None else address in before:
-                named[address] = {**node.metadata, **named.get(address, {})}
-        return request._replace(account_metadata=named)
-
-    def named_before(self, key: str | None) -> Collection[str] | None:
-        """The accounts that got metadata by a request of this key, so that it stays the same."""
-        if key is None:
-            return None
-        for log in self.ledger.logs({"$match": {"idempotency_key": key}}, limit=1):
-            data: dict[str, Any] = decode(log.data, dict[str, Any])
-            return frozenset(data.get("accountMetadata", ()))
-        return None
-
-    def postings_of(self, request: Run) -> Sequence[Posting]:
-        """The postings that a script makes on the books as they are."""
-        return self.ledger.run(request.script, request.variables, dry_run=True).postings
-
-    def is_new(self, address: str) -> bool:
-        """Whether nobody has used an account yet."""
-        return not self.ledger.accounts({"$match": {"address": address}}, limit=1).items
+        """A request that the ledger commits only if the schema allows what comes of it."""
+        return request if self.checked is None else request._replace(rule=self.checked.rule)
 
     # --- the other requests ---
 
@@ -263,14 +228,14 @@ def do(ledger: Ledger, request: Request, *, dry_run: bool = False) -> Any:
                 request.script, request.variables, reference=request.reference,
                 metadata=request.metadata, account_metadata=request.account_metadata,
                 timestamp=request.timestamp, idempotency_key=request.idempotency_key,
-                dry_run=dry_run,
+                dry_run=dry_run, rule=request.rule,
             )  # fmt: skip
         case Post():
             return ledger.post(
                 request.postings, reference=request.reference, metadata=request.metadata,
                 account_metadata=request.account_metadata, timestamp=request.timestamp,
                 idempotency_key=request.idempotency_key, dry_run=dry_run, force=request.force,
-                net=request.net,
+                net=request.net, rule=request.rule,
             )  # fmt: skip
         case Revert():
             return ledger.revert(

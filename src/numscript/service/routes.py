@@ -48,6 +48,7 @@ PARAMETERS: dict[str, Parameter] = {
     "preview": Parameter(TEXT, "`yes`: show what would be done, and do nothing."),
     "disableChecks": Parameter(FLAG, "Let accounts go below zero."),
     "after": Parameter(TEXT, "Start behind this record."),
+    "eventTypes": Parameter(TEXT, "Only events of these types, by commas."),
     "address": Parameter(TEXT, "An address, or a pattern such as `users:*`."),
     "account": Parameter(TEXT, "Transactions of an account, or of a pattern of accounts."),
     "source": Parameter(TEXT, "Transactions from an account, or a pattern."),

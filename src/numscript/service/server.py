@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
 import socket
 import tempfile
+import threading
 from importlib.util import find_spec
 from typing import Any
 
@@ -14,7 +17,7 @@ from starlette.types import ASGIApp
 
 from numscript.service.application import create_application
 from numscript.service.settings import Settings
-from numscript.service.telemetry import SHARED, start_logging
+from numscript.service.telemetry import LOG, SHARED, start_logging
 
 HANDED_ON = "NUMSCRIPT_SERVE_SETTINGS"
 """The variable by which the workers get the settings of the process that started them."""
@@ -100,7 +103,26 @@ def serve_by_workers(settings: Settings, listener: socket.socket, options: dict[
 def worker_application() -> ASGIApp:
     """The application of one of several worker processes."""
     given = msgspec.json.decode(os.environ[HANDED_ON])
-    settings = Settings(**{**given, "origins": tuple(given["origins"]),
-                           "webhooks": tuple(given["webhooks"])})  # fmt: skip
+    several = ("origins", "webhooks", "webhook_events")
+    settings = Settings(**given | {name: tuple(given[name]) for name in several})
     start_logging(as_json=settings.json_logs)
+    stop_with_parent()
     return create_application(settings)
+
+
+def stop_with_parent() -> None:
+    """Have this worker stop as if told to when the process that started it is gone.
+
+    That one tells its workers to stop, unless it is killed: then they would go on, and keep the
+    address taken.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        LOG.warning("the process that started this worker is gone: the worker stops")
+        signal.raise_signal(signal.SIGTERM)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()

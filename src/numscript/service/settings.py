@@ -18,9 +18,10 @@ class Settings(NamedTuple):
     URL or file of the key set that signs JSON Web Tokens, with the issuer and audience they must
     have; origins: who may call from a browser; strict: whether a ledger that has a schema refuses
     writes that name none; json_logs: whether logs are lines of JSON, or for people; streams: of
-    events, at once in a process; webhooks: URLs to which events are posted; webhook_secrets: the
-    file of what signs them; webhook_timeout: seconds a receiver may take; webhook_give_up: hours
-    after which one that fails is disabled; webhook_public: whether only public addresses may be.
+    events, at once in a process; webhooks: URLs to which events are posted; webhook_events: of
+    which types, all if none is named; webhook_secrets: the file of what signs them;
+    webhook_timeout: seconds a receiver may take; webhook_give_up: hours after which one that fails
+    is disabled; webhook_public: whether only public addresses may be.
     """
 
     storage: str
@@ -47,6 +48,7 @@ class Settings(NamedTuple):
     json_logs: bool = True
     streams: int = 1000
     webhooks: tuple[str, ...] = ()
+    webhook_events: tuple[str, ...] = ()
     webhook_secrets: str | None = None
     webhook_timeout: float = 10.0
     webhook_give_up: float = 72.0

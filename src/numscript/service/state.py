@@ -23,11 +23,13 @@ CALLERS_KEPT = 10_000
 
 
 class State:
-    """All that calls share. Raises StorageError, BadTokens, BadWebhook."""
+    """All that calls share. Raises StorageError, BadTokens, BadWebhook, NoTraces."""
 
     def __init__(self, settings: Settings, storage: Storage | None = None) -> None:
         self.settings = settings
         self.access = Access(settings)
+        if self.access.keys is not None:
+            self.access.keys.renew()
         self.traces = Traces(wanted=settings.traces)
         self.storage = storage or open_storage(settings.storage)
         self.registry = Registry(self.storage)
@@ -52,6 +54,7 @@ class State:
         self.workers.close()
         self.deliveries.stop()
         self.feeds.close()
+        self.traces.close()
         self.storage.close()
 
 

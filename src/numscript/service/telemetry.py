@@ -9,22 +9,33 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from time import time
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from numscript import __version__
+from numscript.service.problems import find_problem
+
+T = TypeVar("T")
 LOG = logging.getLogger("numscript.service")
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 """The variable that names the folder in which several workers keep their counts."""
 encode = msgspec.json.Encoder(enc_hook=str).encode
 Fields: TypeAlias = "Mapping[str, object]"
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE")
+"""The methods that traces name; callers may send any word."""
+
+
+class NoTraces(ValueError):  # noqa: N818 - what it is about
+    """What traces need is not installed."""
 
 
 class Shown(logging.Formatter):
@@ -154,25 +165,108 @@ class Metrics:
 
 
 class Traces:
-    """A span a call, where OpenTelemetry is installed and wanted."""
+    """A span a call, where that is wanted and OpenTelemetry is installed. Raises NoTraces.
+
+    Where a program set OpenTelemetry up before, as `opentelemetry-instrument` does, spans go where
+    that says; else to a collector, by OTLP over HTTP. All of it is set by the variables `OTEL_*`.
+    """
 
     def __init__(self, *, wanted: bool) -> None:
         self.tracer: Any = None
+        self.own: Any = None
         if wanted:
+            check_traces()
             from opentelemetry import trace
 
-            self.tracer = trace.get_tracer("numscript")
+            provider: Any = trace.get_tracer_provider()
+            if isinstance(provider, trace.ProxyTracerProvider):
+                provider = self.own = _provider()
+            self.tracer = provider.get_tracer("numscript", __version__)
 
     @contextmanager
-    def span(self, route: str, number: str, headers: dict[str, str]) -> Iterator[Any]:
-        """The span of a call, a child of the caller's if it sends one."""
+    def span(
+        self, method: str, path: str, number: str, ledger: str | None, headers: Mapping[str, str]
+    ) -> Iterator[Callable[[T], T]]:
+        """The span of a call, a child of the caller's if it sends one; it is told the answer.
+
+        path: of the route, and so without any names; empty where there is none.
+        """
         if self.tracer is None:
-            yield None
+            yield _as_it_is
             return
         from opentelemetry import propagate, trace
 
+        method = method if method in METHODS else "_OTHER"
+        attributes = {"http.request.method": method, "numscript.request_id": number}
+        if path:
+            attributes["http.route"] = path
+        if ledger:
+            attributes["numscript.ledger"] = ledger
         with self.tracer.start_as_current_span(
-            route, context=propagate.extract(headers), kind=trace.SpanKind.SERVER
+            f"{'HTTP' if method == '_OTHER' else method} {path}".rstrip(),
+            context=propagate.extract(headers),
+            kind=trace.SpanKind.SERVER,
+            attributes=attributes,
+            record_exception=False,
+            set_status_on_exception=False,
         ) as span:
-            span.set_attribute("numscript.request_id", number)
-            yield span
+
+            def answered(reply: T) -> T:
+                _end_span(span, getattr(reply, "status", 200))
+                return reply
+
+            try:
+                yield answered
+            except Exception as error:
+                problem = find_problem(error)
+                _end_span(span, problem.status, problem.code, error)
+                raise
+
+    def close(self) -> None:
+        """Send what was not sent yet."""
+        if self.own is not None:
+            self.own.shutdown()
+
+
+def check_traces() -> None:
+    """Refuse to trace where what it needs is not installed. Raises NoTraces."""
+    try:
+        import opentelemetry.exporter.otlp.proto.http
+        import opentelemetry.sdk.trace  # noqa: F401
+    except ImportError as problem:
+        raise NoTraces(
+            f"`{problem.name}` is not installed, and --traces needs it: "
+            "pip install 'numscript[server,traces]'"
+        ) from None
+
+
+def _provider() -> Any:
+    """What sends spans to a collector."""
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    named = Resource.create({"service.name": "numscript", "service.version": __version__})
+    # What OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say goes before it.
+    resource = named.merge(OTELResourceDetector().detect())
+    provider = TracerProvider(resource=resource)
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    return provider
+
+
+def _end_span(span: Any, status: int, code: str = "", error: Exception | None = None) -> None:
+    """Note in a span how its call ended. What the caller did wrong is no error of the server."""
+    from opentelemetry.trace import Status, StatusCode
+
+    span.set_attribute("http.response.status_code", status)
+    if code:
+        span.set_attribute("error.type", code)
+    if status >= 500:
+        span.set_status(Status(StatusCode.ERROR, code or None))
+        if error is not None:
+            span.record_exception(error)
+
+
+def _as_it_is(reply: T) -> T:
+    return reply

@@ -22,12 +22,14 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import field
 
 from numscript import errors
 from numscript.diagnostics import LedgerError
 from numscript.ledger import Ledger
 from numscript.ledger.ledger import now
 from numscript.service.access import Caller
+from numscript.service.events import ANY, read_types
 from numscript.service.problems import Problem, invalid, not_found
 from numscript.service.records import NewWebhook
 from numscript.service.writing import write_instant
@@ -49,11 +51,12 @@ class BadWebhook(ValueError):  # noqa: N818 - what it is about
 
 
 class Definition(msgspec.Struct, frozen=True):
-    """What a webhook is: where it posts what of which ledgers."""
+    """What a webhook is: where it posts which types of events of which ledgers."""
 
     url: str
     ledgers: list[str]
     created_at: str
+    types: list[str] = field(default_factory=lambda: [ANY])
 
     def takes(self, ledger: str) -> bool:
         """Whether events of a ledger are posted."""
@@ -141,8 +144,10 @@ class Webhooks:
             raise
         return True
 
-    def change(self, number: str, **changes: bool | float | str) -> Kept:
-        """Change a webhook's state whoever has it, and take it away from them. Raises Problem."""
+    def change(
+        self, number: str, definition: Definition | None = None, **changes: bool | float | str
+    ) -> Kept:
+        """Change a webhook whoever has it, and take it away from them. Raises Problem."""
         while True:
             kept = self.read(number)
             if kept is None:
@@ -150,7 +155,7 @@ class Webhooks:
             state = msgspec.structs.replace(
                 kept.state, version=kept.state.version + 1, owner="", **changes
             )
-            if self.write(number, state):
+            if self.write(number, state, definition=definition):
                 return kept._replace(state=state)
 
 
@@ -189,7 +194,13 @@ def define(new: NewWebhook) -> Definition:
     for pattern in new.ledgers:
         if not is_pattern(pattern):
             raise invalid(f"`{pattern[:40]}` names no ledgers: give a name, or its start and `*`")
-    return Definition(new.url, list(dict.fromkeys(new.ledgers)), write_instant(now()))
+    if not new.event_types:
+        raise invalid('`eventTypes` is empty; name some, or leave it out for all: ["*"]')
+    try:
+        types = read_types(new.event_types)
+    except ValueError as problem:
+        raise invalid(f"`eventTypes`: {problem}") from None
+    return Definition(new.url, list(dict.fromkeys(new.ledgers)), write_instant(now()), types)
 
 
 def wrong_url(url: str) -> str:

@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 from numscript.service import records
 from numscript.service.access import READ, WRITE, Caller
 from numscript.service.calls import Call, Reply
-from numscript.service.events import last_sequence
+from numscript.service.events import last_sequence, read_types
 from numscript.service.problems import Problem, invalid
 from numscript.service.routes import EVENTS
 from numscript.service.webhooks import MOST, Kept, covers, define, new_id, unknown_webhook
@@ -23,12 +23,16 @@ def stream_events(call: Call) -> Reply:
     feeds.check_room()
     last = last_sequence(ledger)
     after = read_after(call, last)
+    try:
+        types = read_types(call.all("eventTypes"))
+    except ValueError as problem:
+        raise invalid(f"`eventTypes`: {problem}") from None
     if after > last:
         raise invalid(
             f"the last event of the ledger `{ledger.name}` is {last}, and {after} was never one; "
             "give a number up to it, or `latest`"
         )
-    stream = feeds.follow(ledger, after, as_text=call.writer.as_text)
+    stream = feeds.follow(ledger, after, types, as_text=call.writer.as_text)
     return Reply(200, stream, {"X-Accel-Buffering": "no"}, EVENTS)
 
 
@@ -145,6 +149,7 @@ def show(call: Call, kept: Kept) -> records.Webhook:
         kept.definition.ledgers,
         status,
         kept.definition.created_at,
+        kept.definition.types,
         kept.cursors,
         kept.id in call.state.deliveries.configured,
         state.failures,

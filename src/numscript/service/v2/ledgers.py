@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET
 
 from numscript import __version__
+from numscript.diagnostics import LedgerError
 from numscript.service import listing as lists
 from numscript.service import records
 from numscript.service.access import READ
@@ -38,16 +39,15 @@ def create_ledger(call: Call) -> Reply:
     return Reply(204)
 
 
-def show(number: int, row: Record) -> records.Ledger:
+def show(row: Record) -> records.Ledger:
     """A ledger as it is shown."""
-    return records.Ledger(number, row.name, row.bucket, row.added_at, row.metadata, row.features)
+    return records.Ledger(row.id, row.name, row.bucket, row.added_at, row.metadata, row.features)
 
 
 def all_records(call: Call) -> list[records.Ledger]:
     """The ledgers that the caller may read, the oldest first."""
-    rows = call.state.registry.records(call.state.ledgers.names())
-    shown = [show(number, row) for number, row in enumerate(rows, start=1)]
-    return [row for row in shown if call.caller.may(READ, row.name)]
+    names = [name for name in call.state.ledgers.names() if call.caller.may(READ, name)]
+    return [show(row) for row in call.state.registry.records(names)]
 
 
 def list_ledgers(call: Call) -> Reply:
@@ -124,11 +124,12 @@ def matches(tree: Any, row: records.Ledger) -> bool:
 
 def get_ledger(call: Call) -> Reply:
     """Show a ledger."""
-    name = call.path["ledger"]
-    for row in all_records(call):
-        if row.name == name:
-            return Reply(200, records.Data(row))
-    raise not_found(f"there is no ledger `{name}`; create it with POST /v2/{name}")
+    try:
+        ledger = call.ledger()
+    except LedgerError:
+        name = call.path["ledger"]
+        raise not_found(f"there is no ledger `{name}`; create it with POST /v2/{name}") from None
+    return Reply(200, records.Data(show(call.state.registry.record(ledger.name))))
 
 
 def set_metadata(call: Call) -> Reply:

@@ -14,7 +14,7 @@ from numscript.ledger import Ledger
 from numscript.script import Limits, Script
 from numscript.service import listing as lists
 from numscript.service import records
-from numscript.service.calls import Call, Reply
+from numscript.service.calls import Call, Reply, replayed
 from numscript.service.problems import invalid, not_found, read_error
 from numscript.service.v2 import accounts, logs, transactions
 
@@ -36,8 +36,10 @@ def insert_schema(call: Call) -> Reply:
             )
         except NumscriptError as error:
             raise invalid(f"the template `{name}`: {read_error(error).message}") from None
-    call.state.registry.add_schema(ledger.name, call.path["version"], new)
-    return Reply(204)
+    again = call.state.registry.add_schema(
+        ledger.name, call.path["version"], new, call.idempotency_key
+    )
+    return replayed(Reply(204), again)
 
 
 def get_schema(call: Call) -> Reply:
