@@ -18,6 +18,7 @@ from threading import Lock
 from typing import Any
 
 from numscript import errors
+from numscript.collector import without_collector
 from numscript.diagnostics import LedgerError, NumscriptError, StorageError
 from numscript.ledger.books import Books
 from numscript.ledger.requests import Request, wanted_by
@@ -30,7 +31,7 @@ MAX_TRIES = 12
 LONGEST_PAUSE = 0.2
 """In seconds: the longest pause before trying again."""
 MANY = 100
-"""From how many requests on a group is sent in parts."""
+"""From how many requests on a group is sent in parts, and decided with the collector held."""
 PARTS = 4
 """How many parts those are at the most, so that there is an end to the number of statements."""
 MAX_CAUTION = 64
@@ -303,19 +304,13 @@ class Committer:
 
     def decide(self, group: list[Waiting], books: Books) -> bool:
         """Decide requests, and commit what came of them; whether the books can be kept."""
-        part = 0
-        if self.storage.distant:
+        count = sum(len(waiting.requests) for waiting in group)
+        if count < MANY:
+            good = decide_all(group, books)
+        else:
             # The server works on the first part while the next is decided.
-            count = sum(len(waiting.requests) for waiting in group)
-            part = -(-count // PARTS) if count >= MANY else 0
-        good, kept = True, 0
-        for waiting in group:
-            if part and kept >= part:
-                books.send()
-                kept = 0
-            # What one caller's atomic bulk may have to undo is sent early only if it is alone.
-            good = waiting.decide(books, part if len(group) == 1 else 0) and good
-            kept += len(waiting.requests)
+            part = -(-count // PARTS) if self.storage.distant else 0
+            good = decide_many(group, books, part)
         if not books.session.holds:
             failed = any(
                 isinstance(result, NumscriptError)
@@ -337,6 +332,25 @@ class Committer:
         self.books = books
         for waiting in group:
             waiting.done = True
+
+
+def decide_all(group: Sequence[Waiting], books: Books, part: int = 0) -> bool:
+    """Decide all requests of a group; whether the session can be committed.
+
+    part: after how many of them the session is given what was decided; 0 for none.
+    """
+    good, kept = True, 0
+    for waiting in group:
+        if part and kept >= part:
+            books.send()
+            kept = 0
+        # What one caller's atomic bulk may have to undo is sent early only if it is alone.
+        good = waiting.decide(books, part if len(group) == 1 else 0) and good
+        kept += len(waiting.requests)
+    return good
+
+
+decide_many = without_collector(decide_all)
 
 
 class Presumed(Exception):  # noqa: N818 - no error: the ledger does the same again

@@ -102,6 +102,7 @@ class DeleteMetadata(NamedTuple):
 
 
 Request: TypeAlias = Run | Post | Revert | SetMetadata | DeleteMetadata
+REQUESTS = (Run, Post, Revert, SetMetadata, DeleteMetadata)
 
 
 def prepare(request: Request) -> Request:
@@ -109,7 +110,7 @@ def prepare(request: Request) -> Request:
 
     Raises LedgerError, ParseError, CheckError; TypeError for what is no request.
     """
-    if not isinstance(request, Request):
+    if not isinstance(request, REQUESTS):
         raise TypeError(
             f"{request!r} is no request: give a Run, Post, Revert, SetMetadata or DeleteMetadata "
             "of `numscript.ledger`"
