@@ -206,6 +206,7 @@ def test_filters_of_transactions(full: Ledger, when: dict[str, Any]) -> None:
     for filter_, expected in TRANSACTIONS:
         found = full.transactions(filter_, limit=1000, **when).items
         assert found == tuple(t for t in everything if expected(t)), filter_
+        assert full.count("transactions", filter_, **when) == len(found)
 
 
 @pytest.mark.parametrize("when", MOMENTS, ids=["now", "early", "later", "inserted", "before"])
@@ -215,6 +216,7 @@ def test_filters_of_accounts(full: Ledger, when: dict[str, Any]) -> None:
     for filter_, expected in ACCOUNT_FILTERS:
         found = full.accounts(filter_, limit=1000, **when).items
         assert found == tuple(a for a in everything if expected(a)), filter_
+        assert full.count("accounts", filter_, **when) == len(found)
 
 
 @pytest.mark.parametrize("when", MOMENTS, ids=["now", "early", "later", "inserted", "before"])
@@ -225,6 +227,7 @@ def test_volumes_are_those_of_the_accounts(full: Ledger, when: dict[str, Any]) -
         return sorted((n, *k, *v) for n in names for k, v in accounts[n].volumes.items())
 
     assert list(full.volumes(limit=1000, **when)) == rows(*accounts)
+    assert full.count("volumes", **when) == len(rows(*accounts))
     users = [name for name in accounts if name.startswith("users:")]
     assert list(full.volumes({"$match": {"account": "users:..."}}, **when)) == rows(*users)
     gold = {n for n, row in accounts.items() if row.metadata.get("tier") == "gold"}
@@ -501,7 +504,11 @@ def test_filters_of_logs(full: Ledger) -> None:
         ({"$lt": {"id": 9}}, lambda log: log.id < 9),
         ({"$match": {"idempotency_key": "k"}}, lambda _: False),
     ):
-        assert full.logs(filter_, limit=1000).items == tuple(filter(expected, logs))
+        found = full.logs(filter_, limit=1000).items
+        assert found == tuple(filter(expected, logs))
+        assert full.count("logs", filter_) == len(found)
+    with pytest.raises(LedgerError, match="`aggregate` is none of accounts"):
+        full.count("aggregate")
 
 
 @pytest.mark.parametrize(

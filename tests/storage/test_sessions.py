@@ -12,6 +12,7 @@ from numscript import errors
 from numscript.diagnostics import Kind
 from numscript.ledger import Ledger, LedgerError, Posting, StorageError
 from numscript.storage import Changes, Holding, Session, Storage, Wanted
+from numscript.storage.filters import Query
 from numscript.storage.sqlite import read_sortable, sortable
 from tests.storage.backends import START
 
@@ -56,7 +57,7 @@ def test_one_batch_finds_everything(full: Ledger) -> None:
                 assert found.keys["k"].id == 1
             assert session.head.log == 3
             assert [log.id for log in session.logs(1, 10)] == [2, 3]
-            assert session.count_accounts() == 3
+            assert session.count(Query("accounts", sort="address")) == 3
 
 
 def test_what_is_not_committed_leaves_no_trace(full: Ledger) -> None:

@@ -43,6 +43,7 @@ from numscript.runtime.result import Posting
 from numscript.script import Script
 from numscript.storage.filters import (
     BIGGEST_ID,
+    FIELDS,
     SORTS,
     Leaf,
     Moment,
@@ -424,6 +425,29 @@ class Ledger:
                 sums[asset] = sums.get(asset, 0) + volume.balance
         return sums
 
+    def count(
+        self,
+        resource: str,
+        filter: object = None,  # noqa: A002 - the word of the language
+        *,
+        pit: Instant | None = None,
+        by_insertion: bool = False,
+    ) -> int:
+        """How many `transactions`, `accounts`, `volumes` or `logs` a filter matches.
+
+        pit: as they were at a point in time; logs have none. Raises LedgerError, StorageError.
+        """
+        if resource not in FIELDS:
+            raise invalid("resource", f"`{resource}` is none of {', '.join(FIELDS)}")
+        moment = None if resource == "logs" else _moment(pit, by_insertion)
+        query = Query(
+            resource, parse_filter(resource, filter), next(iter(SORTS[resource])), moment=moment
+        )
+        with self.storage.read(self.name) as session:
+            if query.filter is None and moment is None and resource == "transactions":
+                return session.head.transaction
+            return session.count(query)
+
     def volumes(
         self,
         filter: object = None,  # noqa: A002 - the word of the language
@@ -484,7 +508,8 @@ class Ledger:
     def stats(self) -> Stats:
         """How much the ledger holds."""
         with self.storage.read(self.name) as session:
-            return Stats(session.head.transaction, session.count_accounts(), session.head.log)
+            accounts = session.count(Query("accounts", sort="address"))
+            return Stats(session.head.transaction, accounts, session.head.log)
 
     def _list(
         self,

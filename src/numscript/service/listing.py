@@ -25,8 +25,8 @@ T = TypeVar("T")
 S = TypeVar("S")
 MOST_OF_ONE = 400
 """How many values one comparison of a filter may have; the ledger takes up to 500."""
-COUNTED = 10_000
-"""How many records are read at once to be counted."""
+MANY = 10_000
+"""How many records are read at once where all are needed."""
 EXPANSIONS = ("volumes", "effectiveVolumes")
 
 
@@ -170,19 +170,9 @@ def read_page(
 
 def count(ledger: Ledger, listing: Listing) -> int:
     """How many records a list has."""
-    if listing.filter is None and listing.pit is None:
-        stats = ledger.stats()
-        if listing.resource == "transactions":
-            return stats.transactions
-        if listing.resource == "accounts":
-            return stats.accounts
-    number = 0
-    while True:
-        page = listing.read(ledger, COUNTED)
-        number += len(page)
-        if not page.has_more:
-            return number
-        listing.after = page.next
+    return ledger.count(
+        listing.resource, listing.filter, pit=listing.pit, by_insertion=listing.by_insertion
+    )
 
 
 # --- what is shown besides the record itself --------------------------------------------------
@@ -227,7 +217,7 @@ def every(read: Callable[..., Any], *given: Any, **more: Any) -> list[Any]:
     found: list[Any] = []
     cursor = None
     while True:
-        page = read(*given, cursor=cursor, limit=COUNTED, **more)
+        page = read(*given, cursor=cursor, limit=MANY, **more)
         found += page.items
         cursor = page.next
         if cursor is None:

@@ -208,10 +208,6 @@ class MemorySession:
         """Lines of the log behind an id, in order."""
         return self.tables.logs[after : after + limit]
 
-    def count_accounts(self) -> int:
-        """How many accounts there are."""
-        return len(self.tables.accounts)
-
     def append(self, changes: Changes) -> None:
         """Check a batch, and keep it until the commit."""
         expected = self.staged[-1].head if self.staged else self.tables.head
@@ -274,6 +270,12 @@ class MemorySession:
                 return list(islice(found, query.limit or None))
             case _:
                 return self._volumes(query)
+
+    def count(self, query: Query) -> int:
+        """How many records a query finds, on all its pages."""
+        if query.resource == "accounts" and query.filter is None and query.moment is None:
+            return len(self.tables.accounts)
+        return len(self.select(query._replace(after=None, limit=0)))
 
     def _transactions(self, query: Query) -> Sequence[Transaction]:
         by_id = query.sort == "id"

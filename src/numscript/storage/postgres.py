@@ -438,11 +438,6 @@ class PostgresSession:
         rows = self._send([(text, (self.ledger, after, limit))])[0]
         return [tables.read_log(row) for row in rows]
 
-    def count_accounts(self) -> int:
-        """How many accounts there are."""
-        text = "SELECT count(*) FROM numscript_accounts WHERE ledger = %s"
-        return int(self._send([(text, (self.ledger,))])[0][0][0])
-
     # --- writing ---
 
     def append(self, changes: Changes) -> None:
@@ -493,6 +488,10 @@ class PostgresSession:
     def select(self, query: Query) -> Sequence[Any]:
         """What a query asks for."""
         return select(query, self.ledger, queries.POSTGRES, self._ask, list)
+
+    def count(self, query: Query) -> int:
+        """How many records a query finds, on all its pages."""
+        return int(self._ask(*queries.compile_count(query, self.ledger, queries.POSTGRES))[0][0])
 
     def _ask(self, text: str, values: Sequence[object]) -> Sequence[Any]:
         return self.connection.execute(text.replace("?", "%s").encode(), values).fetchall()

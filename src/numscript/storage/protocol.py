@@ -264,8 +264,8 @@ class Session(Protocol):
         """What a query asks for: the records of its resource, in its order."""
         ...
 
-    def count_accounts(self) -> int:
-        """How many accounts there are."""
+    def count(self, query: Query) -> int:
+        """How many records a query finds, on all its pages."""
         ...
 
     def append(self, changes: Changes) -> None:

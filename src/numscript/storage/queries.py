@@ -83,6 +83,14 @@ def compile_query(query: Query, ledger: str, writing: Writing) -> Statement:
     return _Compiler(query, ledger, writing).statement()
 
 
+def compile_count(query: Query, ledger: str, writing: Writing) -> Statement:
+    """How many rows a query has, on all its pages, as SQL."""
+    compiler = _Compiler(query._replace(after=None, limit=0), ledger, writing)
+    compiler.ordered = False
+    text, values = compiler.statement()
+    return Statement(f"SELECT count(*) FROM ({text}) counted", values)
+
+
 def volumes_of(moment: Moment | None, ledger: str, writing: Writing) -> Statement:
     """The volumes of listed accounts; the list is the last parameter, still to be given."""
     order = "ORDER BY m.account, m.asset, m.color"
@@ -153,6 +161,7 @@ class _Compiler:
         self.at = 0 if query.moment is None else to_micros(query.moment.at)
         self.date = "timestamp" if query.moment and query.moment.effective else "inserted_at"
         self.values: list[object] = []
+        self.ordered = True
         self.letter = "v"
         """What the rows of volumes are called where a condition stands."""
 
@@ -280,8 +289,9 @@ class _Compiler:
             self.values += [
                 to_micros(value) if isinstance(value, datetime) else value for value in query.after
             ]
-        down = " DESC" if query.descending else ""
-        text += " ORDER BY " + ", ".join(f"{column}{down}" for column in sorts)
+        if self.ordered:
+            down = " DESC" if query.descending else ""
+            text += " ORDER BY " + ", ".join(f"{column}{down}" for column in sorts)
         if query.limit:
             text += " LIMIT ?"
             self.values.append(query.limit)

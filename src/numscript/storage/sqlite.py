@@ -393,11 +393,6 @@ class SQLiteSession:
         )
         return [tables.read_log(row) for row in rows]
 
-    def count_accounts(self) -> int:
-        """How many accounts there are."""
-        text = "SELECT count(*) FROM numscript_accounts WHERE ledger = ?"
-        return int(self.connection.execute(text, (self.ledger,)).fetchone()[0])
-
     # --- writing ---
 
     def append(self, changes: Changes) -> None:
@@ -507,6 +502,10 @@ class SQLiteSession:
     def select(self, query: Query) -> Sequence[Any]:
         """What a query asks for."""
         return select(query, self.ledger, queries.SQLITE, self._ask, json.dumps)
+
+    def count(self, query: Query) -> int:
+        """How many records a query finds, on all its pages."""
+        return int(self._ask(*queries.compile_count(query, self.ledger, queries.SQLITE))[0][0])
 
     def _ask(self, text: str, values: Sequence[object]) -> Sequence[Any]:
         return self.connection.execute(text, values).fetchall()
