@@ -404,6 +404,33 @@ def test_a_bulk_stops_goes_on_or_is_undone(ledger: Ledger) -> None:
     assert ledger.verify() == []
 
 
+def test_what_is_done_together_stands_each_for_itself(ledger: Ledger) -> None:
+    good, poor = Post([world()]), Post([Posting("eve", "bob", 1, "USD/2")])
+    requests: list[Request] = [
+        good,
+        poor,
+        Post([world()], reference="r"),
+        Post([world()], reference="r"),
+        Post([world()], idempotency_key="k"),
+        Post([world()], idempotency_key="k"),
+        Post([Posting("no account", "bob", 1, "USD/2")]),
+        Revert(1),
+        SetMetadata("bob", {"tier": "gold"}),
+    ]
+    done = ledger.together(requests)
+    kinds = [type(row).__name__ for row in done]
+    assert kinds == [
+        *("Transaction", "LedgerError", "Transaction", "LedgerError"),
+        *("Transaction", "Transaction", "LedgerError", "Transaction", "Log"),
+    ]
+    assert [row.id for row in done if isinstance(row, Transaction)] == [1, 2, 3, 3, 4]
+    assert ledger.together([]) == []
+    (refusal,) = ledger.together([poor])
+    assert isinstance(refusal, LedgerError)
+    assert ledger.stats()[:1] == (4,)
+    assert ledger.verify() == []
+
+
 @pytest.mark.parametrize("junk", [1, None, {"action": "POST"}, "send"])
 def test_a_bulk_of_what_is_no_request_says_what_is_one(ledger: Ledger, junk: Any) -> None:
     with pytest.raises(TypeError, match="give a Run, Post, Revert, SetMetadata or DeleteMetadata"):
