@@ -103,7 +103,9 @@ def test_options_come_from_variables(tmp_path: Path) -> None:
         # The line of a call is written once it is answered.
         for _ in range(200):
             text = (tmp_path / "errors.txt").read_text()
-            if re.search(r"^20\d\d-\d\d-\d\dT[\d:.]{12}Z info .* route=listAccounts", text, re.M):
+            if re.search(
+                r"^20\d\d-\d\d-\d\dT[\d:.]{12}Z info .* route=listAccounts", text, re.MULTILINE
+            ):
                 break
             sleep(0.05)
         else:
