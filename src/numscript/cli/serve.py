@@ -269,13 +269,7 @@ def serve(storage: str | None, **options: Any) -> None:
 
     url = storage or f"{SQLITE}{default_file()}"
     settings = read_settings(url, options)
-    for name in ("jwt_issuer", "jwt_audience"):
-        if options[name] is not None and options["jwks"] is None:
-            raise click.UsageError(
-                f"--{name.replace('_', '-')} needs --jwks, the keys that sign the tokens"
-            )
-    if settings.workers > 1 and url.startswith("memory:"):
-        raise click.UsageError("a storage in memory is of one process: leave out --workers")
+    check_settings(settings)
     try:
         access = Access(settings)
         if settings.traces:
@@ -338,6 +332,15 @@ def read_settings(url: str, options: dict[str, Any]) -> Any:
         webhook_give_up=options["webhook_give_up"],
         webhook_public=options["webhook_public_only"],
     )
+
+
+def check_settings(settings: Any) -> None:
+    """Refuse options that do not go together. Raises click.UsageError."""
+    for name, value in (("issuer", settings.issuer), ("audience", settings.audience)):
+        if value is not None and settings.keys is None:
+            raise click.UsageError(f"--jwt-{name} needs --jwks, the keys that sign the tokens")
+    if settings.workers > 1 and settings.storage.startswith("memory:"):
+        raise click.UsageError("a storage in memory is of one process: leave out --workers")
 
 
 def show_host(host: str) -> str:

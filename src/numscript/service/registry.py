@@ -68,7 +68,7 @@ class Checked(NamedTuple):
                 if node is None:
                     raise invalid(
                         "posting",
-                        f"the schema {self.schema.version} has no account `{address}`; add it to "
+                        f"the schema `{self.schema.version}` has no account `{address}`; add it to "
                         "the chart of a new version, or mend the address",
                     )
                 if node.metadata and is_new(address):
