@@ -682,7 +682,7 @@ def test_a_schema_rules_the_writes_that_name_it(api: Api) -> None:
     assert api.call("GET", "/v2/{l}/accounts/users:001")["data"]["metadata"] == {"tier": "new"}
     for row in ("world users:1 5 USD/2", "world users 5 USD/2", "world other 5 USD/2"):
         error = api.call("POST", path, {"postings": postings(row)}, status=400, code="VALIDATION")
-        assert "the schema v1 has no account" in error["errorMessage"]
+        assert "the schema `v1` has no account" in error["errorMessage"]
     api.call("POST", "/v2/{l}/transactions?schemaVersion=v9", good, status=404, code="NOT_FOUND")
     api.post("world other 5 USD/2")
 
@@ -705,7 +705,7 @@ def test_a_schema_rules_what_is_committed_not_what_was_there_before(api: Api) ->
     path = "/v2/{l}/_bulk?schemaVersion=v1"
     answer = api.call("POST", path, [point_at("other"), pay], status=400)
     assert [row["responseType"] for row in answer["data"]] == ["ADD_METADATA", "ERROR"]
-    assert "the schema v1 has no account `other`" in answer["data"][1]["errorDescription"]
+    assert "the schema `v1` has no account `other`" in answer["data"][1]["errorDescription"]
     api.call("GET", "/v2/{l}/accounts/other", status=404)
     # And the other way round: what was not allowed before is, by then.
     api.call("POST", path, [point_at("users:002"), pay, pay])
