@@ -1560,7 +1560,7 @@ class NotRun(Kind):
 
     code = "NUM515"
     title = "not run"
-    text = "this was not done because element {failed} of the bulk failed"
+    text = "this was not done because element {failed} of the bulk failed, counted from 0"
     hint_text = "mend that element, or go on after failures"
     failed: int
 

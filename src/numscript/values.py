@@ -139,7 +139,8 @@ def read_account(value: object) -> str:
 
 def too_long(number: int) -> Failure:
     """What to raise of a number that has grown beyond what can be written."""
-    digits = number.bit_length() * 1233 // 4096 + 1
+    digits = number.bit_length() * 1233 // 4096
+    digits += abs(number) >= 10**digits
     return Failure(errors.NumberTooLong(digits=digits, limit=MAX_DIGITS))
 
 

@@ -202,11 +202,30 @@ def test_no_secret_is_ever_logged(
         "[[tokens]]",
         '[[tokens]]\nname = "a"\nscopes = []\nsha256 = "x"',
         f'[[tokens]]\nname = "a"\nscopes = ["ledger:all"]\nsha256 = "{"a" * 64}"',
+        f'[[tokens]]\nname = "a"\nscopes = ["ledger:read"]\nsha256 = "{"x" * 64}"',
         "= broken",
+        "tokens = 5",
+        "tokens = [1]",
+        '[tokens.a]\nname = "a"',
     ],
 )
 def test_a_file_of_tokens_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "tokens.toml"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(BadTokens):
+    with pytest.raises(BadTokens) as refused:
         read_tokens(str(path))
+    assert "tokens.toml" in str(refused.value)
+
+
+def test_a_scope_that_is_none_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.toml"
+    scopes = '["ledger:read", "ledger:admin"]'
+    path.write_text(f'[[tokens]]\nname = "a"\nscopes = {scopes}\nsha256 = "{"a" * 64}"', "utf-8")
+    with pytest.raises(BadTokens, match="`ledger:admin`"):
+        read_tokens(str(path))
+
+
+def test_version_1_says_that_it_takes_basic_too(api: Api) -> None:
+    message = "errorMessage"
+    assert "HTTP Basic" in api.call("GET", "/main/accounts", status=401)[message]
+    assert "Basic" not in api.call("GET", "/v2/main/accounts", status=401)[message]

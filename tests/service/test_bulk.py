@@ -45,7 +45,8 @@ def test_it_ends_at_the_first_failure_or_goes_on(api: Api) -> None:
     elements = [create("world a 5 USD"), create("b c 1 USD"), create("world a 5 USD")]
     answer = api.call("POST", "/v2/{l}/_bulk", elements, status=400, code="INSUFFICIENT_FUND")
     assert kinds(answer) == ["CREATE_TRANSACTION", "INSUFFICIENT_FUND", "INTERNAL"]
-    assert "element 1" in answer["data"][2]["errorDescription"]
+    assert "element 1 of the bulk failed, counted" in answer["data"][2]["errorDescription"]
+    assert answer["data"][2]["errorDetails"].startswith("NUM515")
     path = "/v2/{l}/_bulk?continueOnFailure=true"
     answer = api.call("POST", path, elements, status=400)
     assert kinds(answer) == ["CREATE_TRANSACTION", "INSUFFICIENT_FUND", "CREATE_TRANSACTION"]
@@ -54,7 +55,8 @@ def test_it_ends_at_the_first_failure_or_goes_on(api: Api) -> None:
 
 def test_an_atomic_bulk_that_fails_leaves_and_reports_nothing(api: Api) -> None:
     elements = [create("world a 5 USD"), create("b c 1 USD"), create("world a 5 USD")]
-    answer = api.call("POST", "/v2/{l}/_bulk?atomic=true", elements, status=400)
+    path = "/v2/{l}/_bulk?atomic=true"
+    answer = api.call("POST", path, elements, status=400, code="INSUFFICIENT_FUND")
     assert kinds(answer) == ["INTERNAL", "INSUFFICIENT_FUND", "INTERNAL"]
     assert all("data" not in row for row in answer["data"])
     assert api.call("GET", "/v2/{l}/stats")["data"] == {"transactions": 0, "accounts": 0}

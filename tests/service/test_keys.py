@@ -177,6 +177,7 @@ def test_a_slow_issuer_holds_up_no_token_of_a_known_key(monkeypatch: pytest.Monk
         (200, b'{"keys": [7]}', "it is no JSON Web Key Set"),
         (200, b'{"keys": [{"kty": "EC", "crv": "P-256", "x": 5}]}', "it has no key that can be"),
         (200, b" " * (access.LARGEST + 1), "it is larger than"),
+        (200, b'{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}', "no key in it can be used"),
     ],
 )
 def test_what_is_wrong_with_the_keys_is_said_at_the_start(

@@ -140,6 +140,8 @@ def test_strict_schemas_ask_for_a_version() -> None:
         api.call("POST", f"{path}?schemaVersion=2", {"script": {"template": "pay"}})
         info = api.call("GET", "/v2/_info")["data"]["config"]
         assert info["schemaEnforcementMode"] == "strict"
+        old = api.call("GET", "/_info")["data"]["config"]
+        assert old["schemaEnforcementMode"] == "strict"
         api.close()
 
 

@@ -124,6 +124,58 @@ def test_what_cannot_be_done_is_refused(api: Api, body: object, status: int, cod
     assert api.call("GET", "/v2/{l}/stats")["data"]["transactions"] == 0
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("amount", -5, "the amount of `postings[2]` cannot be taken: -5 is negative"),
+        ("asset", "usd", "'usd' is none; one is USD/2"),
+        ("source", "a b", "the source of `postings[2]` cannot be taken: 'a b' is no account; one "),
+        ("amount", "x", "the amount of `postings[2]`"),
+    ],
+)
+def test_the_posting_that_is_wrong_is_named(api: Api, field: str, value: object, told: str) -> None:
+    rows = postings("world a 1 USD", "a b 1 USD", "b c 1 USD", "c d 1 USD")
+    rows[2][field] = value
+    answer = api.call("POST", "/v2/{l}/transactions", {"postings": rows}, status=400)
+    assert told in answer["errorMessage"]
+
+
+@pytest.mark.parametrize("digits", [4001, 5000])
+@pytest.mark.parametrize("as_text", [False, True])
+def test_an_amount_that_is_too_long_is_told_its_limit(api: Api, digits: int, as_text: bool) -> None:
+    text = "9" * digits
+    amount = f'"{text}"' if as_text else text
+    body = (
+        '{"postings": [{"source": "world", "destination": "a", "asset": "USD", '
+        f'"amount": {amount}}}]}}'
+    )
+    answer = api.call("POST", "/v2/{l}/transactions", body, status=400, code="VALIDATION")
+    assert f"a number of {digits} digits is too long: the limit is 4000" in answer["errorMessage"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "told"),
+    [
+        ("transactions", '{"metadata": {"a": "b", "n": 1}}', '`body.metadata["n"]`'),
+        ("transactions", '{"accountMetadata": {"x": {"k": null}}}',
+         '`body.accountMetadata["x"]["k"]`'),
+        ("accounts/x/metadata", '{"a": "b", "n": [1]}', '`body["n"]`'),
+        ("transactions", '{"metadata": {"n": 1}} x', "`body.metadata[...]`"),
+        ("transactions", "", "the body is empty; send JSON"),
+    ],
+)  # fmt: skip
+def test_what_of_a_body_does_not_fit_is_named(api: Api, path: str, body: str, told: str) -> None:
+    answer = api.call("POST", f"/v2/{{l}}/{path}", body, status=400, code="VALIDATION")
+    assert told in answer["errorMessage"]
+
+
+def test_who_asks_for_an_unknown_ledger_is_told_the_call_that_makes_it(api: Api) -> None:
+    told = api.call("GET", "/v2/XYZ-42/stats", status=404)["errorMessage"]
+    assert told == "there is no ledger `XYZ-42`; `POST /v2/XYZ-42` creates it"
+    own = api.call("GET", "/v2/_numscript/stats", status=404)["errorMessage"]
+    assert "POST" not in own
+
+
 def test_a_reference_is_taken_once(api: Api) -> None:
     api.post("world bob 1 USD", reference="r")
     body = {"postings": postings("world bob 1 USD"), "reference": "r"}
@@ -617,7 +669,8 @@ def test_a_schema_rules_the_writes_that_name_it(api: Api) -> None:
     api.call("POST", "/v2/{l}/schemas/v1", changed, status=409, code="SCHEMA_ALREADY_EXISTS")
     shown = api.call("GET", "/v2/{l}/schemas/v1")["data"]
     assert shown["chart"] == CHART
-    api.call("GET", "/v2/{l}/schemas/v9", status=404, code="NOT_FOUND")
+    missing = api.call("GET", "/v2/{l}/schemas/v9", status=404, code="NOT_FOUND")
+    assert missing["errorMessage"].endswith("has no schema `v9`")
     api.call("POST", "/v2/{l}/schemas/v2", {"chart": {"world": {}}}, status=204)
     listed = api.call("GET", "/v2/{l}/schemas?pageSize=1")["cursor"]
     assert [row["version"] for row in listed["data"]] == ["v2"]
@@ -629,7 +682,7 @@ def test_a_schema_rules_the_writes_that_name_it(api: Api) -> None:
     assert api.call("GET", "/v2/{l}/accounts/users:001")["data"]["metadata"] == {"tier": "new"}
     for row in ("world users:1 5 USD/2", "world users 5 USD/2", "world other 5 USD/2"):
         error = api.call("POST", path, {"postings": postings(row)}, status=400, code="VALIDATION")
-        assert "the schema v1 has no account" in error["errorMessage"]
+        assert "the schema `v1` has no account" in error["errorMessage"]
     api.call("POST", "/v2/{l}/transactions?schemaVersion=v9", good, status=404, code="NOT_FOUND")
     api.post("world other 5 USD/2")
 
@@ -652,7 +705,7 @@ def test_a_schema_rules_what_is_committed_not_what_was_there_before(api: Api) ->
     path = "/v2/{l}/_bulk?schemaVersion=v1"
     answer = api.call("POST", path, [point_at("other"), pay], status=400)
     assert [row["responseType"] for row in answer["data"]] == ["ADD_METADATA", "ERROR"]
-    assert "the schema v1 has no account `other`" in answer["data"][1]["errorDescription"]
+    assert "the schema `v1` has no account `other`" in answer["data"][1]["errorDescription"]
     api.call("GET", "/v2/{l}/accounts/other", status=404)
     # And the other way round: what was not allowed before is, by then.
     api.call("POST", path, [point_at("users:002"), pay, pay])

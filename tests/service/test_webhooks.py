@@ -276,11 +276,20 @@ def test_which_addresses_are_public(address: str, public: bool) -> None:
         {"url": "https://example.com", "eventTypes": []},
         {"url": "https://example.com", "eventTypes": ["SAVED"]},
         {"ledgers": ["a"]},
+        {"url": "https://example.com", "ledger": ["a"]},
     ],
 )
 def test_what_can_be_no_webhook_is_refused(secrets: str, body: dict[str, object]) -> None:
     with hooked(secrets) as api:
         api.call("POST", HOOKS, body, status=400, code="VALIDATION")
+
+
+def test_what_a_webhook_takes_is_named(secrets: str) -> None:
+    with hooked(secrets) as api:
+        body = {"url": "https://example.com", "ledger": ["a"]}
+        told = api.call("POST", HOOKS, body, status=400)["errorMessage"]
+        assert told.endswith("unknown field `ledger`; it takes url, ledgers, eventTypes, history")
+        assert api.call("GET", HOOKS)["data"] == []
 
 
 def test_without_a_secret_there_are_none(memory: Api) -> None:

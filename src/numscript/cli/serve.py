@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -19,8 +21,10 @@ EXTRA = "numscript[server]"
 
 def _new_token(invocation: click.Context, _parameter: click.Parameter, name: str | None) -> None:
     """Print a new token, and the lines for the file of tokens, and end."""
-    if not name:
+    if name is None:
         return
+    if not name.strip():
+        raise click.BadParameter("it is empty; name who will use the token, such as shop")
     from json import dumps
 
     from numscript.service.access import new_token
@@ -31,6 +35,39 @@ def _new_token(invocation: click.Context, _parameter: click.Parameter, name: str
     click.echo(lines, nl=False)
     console.note(f"the token, shown only now: {token}")
     invocation.exit(0)
+
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def as_origin(text: str) -> str | None:
+    """An address as browsers send it as an origin: without path and default port, in small letters.
+
+    None where it is no address.
+    """
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    if not host or not re.fullmatch(r"[a-z0-9._:-]+", host):
+        return None
+    behind = "" if port is None or port == DEFAULT_PORTS.get(parts.scheme) else f":{port}"
+    return f"{parts.scheme}://{show_host(host)}{behind}"
+
+
+def _origins(
+    _invocation: click.Context, _parameter: click.Parameter, origins: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Refuse what no browser ever sends as an origin."""
+    for origin in origins:
+        wanted = "*" if origin == "*" else as_origin(origin)
+        if origin != wanted:
+            raise click.BadParameter(
+                f"`{origin}` is no origin, which is scheme://host[:port]; write "
+                f"{wanted or 'https://shop.example'}, or * for the pages of all"
+            )
+    return origins
 
 
 @click.command(
@@ -73,7 +110,9 @@ def _new_token(invocation: click.Context, _parameter: click.Parameter, name: str
     "--cors-origin",
     multiple=True,
     metavar="ORIGIN",
-    help="A page that may call from a browser; may be given again.",
+    callback=_origins,
+    help="Whose pages may call from a browser, as https://shop.example, or * for all; may be given"
+    " again.",
 )
 @click.option(
     "--rate-limit",
@@ -195,10 +234,11 @@ def serve(storage: str | None, **options: Any) -> None:
 
     The books are in a SQLite file in your data directory, unless --storage says otherwise. It
     listens on this machine only and knows no callers, unless --bind and --tokens or --jwks say
-    otherwise. Ledgers of version 1 are made when they are first spoken of. The API is described
-    at /docs.
+    otherwise. Ledgers of version 1 are made when they are first spoken of. Open /console in a
+    browser to look at the books; the API is described at /docs.
 
-    Every option can be set by a variable: --max-body by NUMSCRIPT_SERVE_MAX_BODY.
+    Every option is also a variable, NUMSCRIPT_SERVE_<OPTION>: --max-body is
+    NUMSCRIPT_SERVE_MAX_BODY.
 
     \b
     Examples:
@@ -206,10 +246,10 @@ def serve(storage: str | None, **options: Any) -> None:
       numscript serve --storage postgresql://ledger@db/books --bind 0.0.0.0:3068 --tokens t.toml
       numscript serve --new-token shop >> t.toml
       numscript serve --webhook https://shop.example/events --webhook-secret-file secret.txt
-      curl -N http://localhost:3068/v2/main/events
       curl -X POST http://localhost:3068/quickstart/transactions \\
         -d '{"postings": [{"source": "world", "destination": "bank",
              "amount": 100, "asset": "USD"}]}'
+      curl -N http://localhost:3068/v2/quickstart/events
 
     Exit codes: 0 stopped, 2 wrong usage, or a storage, file or address that cannot be used.
     """
@@ -229,8 +269,7 @@ def serve(storage: str | None, **options: Any) -> None:
 
     url = storage or f"{SQLITE}{default_file()}"
     settings = read_settings(url, options)
-    if settings.workers > 1 and url.startswith("memory:"):
-        raise click.UsageError("a storage in memory is of one process: leave out --workers")
+    check_settings(settings)
     try:
         access = Access(settings)
         if settings.traces:
@@ -244,7 +283,8 @@ def serve(storage: str | None, **options: Any) -> None:
     except (BadTokens, BadWebhook, NoTraces, server.BadAddress) as problem:
         raise console.BadInput(str(problem)) from None
     host, port = listener.getsockname()[:2]
-    console.note(f"serving {hide_password(url)} at http://{show_host(host)}:{port}; see /docs")
+    console.note(f"serving {hide_password(url)} at http://{show_host(host)}:{port}")
+    console.note("open /console in a browser; the API is described at /docs")
     if server.is_local(host):
         console.note("it listens on this machine only; --bind 0.0.0.0:3068 is for others too")
     elif not settings.guarded:
@@ -292,6 +332,15 @@ def read_settings(url: str, options: dict[str, Any]) -> Any:
         webhook_give_up=options["webhook_give_up"],
         webhook_public=options["webhook_public_only"],
     )
+
+
+def check_settings(settings: Any) -> None:
+    """Refuse options that do not go together. Raises click.UsageError."""
+    for name, value in (("issuer", settings.issuer), ("audience", settings.audience)):
+        if value is not None and settings.keys is None:
+            raise click.UsageError(f"--jwt-{name} needs --jwks, the keys that sign the tokens")
+    if settings.workers > 1 and settings.storage.startswith("memory:"):
+        raise click.UsageError("a storage in memory is of one process: leave out --workers")
 
 
 def show_host(host: str) -> str:

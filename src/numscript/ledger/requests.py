@@ -21,7 +21,7 @@ from numscript.runtime.store import BalanceKey
 from numscript.script import Script
 from numscript.storage.filters import BIGGEST_ID, invalid, is_storable, read_instant
 from numscript.storage.protocol import Wanted, write_instant
-from numscript.values import MAX_DIGITS, is_account, is_asset, is_color, read_number
+from numscript.values import MAX_DIGITS, is_account, is_asset, is_color, read_number, too_long
 
 MAX_ADDRESS = 1024
 MAX_COLOR = 64
@@ -202,7 +202,24 @@ def _postings(rows: Any) -> tuple[Posting, ...]:
         raise invalid("postings", "they must be a list")
     if not rows:
         raise LedgerError.of(errors.NoPostings())
-    return tuple([_posting(row) for row in rows])
+    try:
+        return tuple([_posting(row) for row in rows])
+    except LedgerError:
+        if len(rows) > 1:
+            _refuse_one(rows)
+        raise
+
+
+def _refuse_one(rows: Sequence[Any]) -> None:
+    """Say which of several postings is wrong, and what with it. Raises LedgerError."""
+    for at, row in enumerate(rows):
+        try:
+            _posting(row)
+        except LedgerError as error:
+            kind = cast("errors.InvalidRequest", error.kind)
+            of = f"`postings[{at}]`"
+            part = of if kind.part == "posting" else f"{kind.part} of {of}"
+            raise invalid(part, kind.reason) from None
 
 
 def _posting(row: Any) -> Posting:
@@ -245,9 +262,9 @@ def _checked_posting(row: Any) -> Posting:
     if amount < 0:
         raise invalid("amount", f"{amount} is negative")
     if amount >= SMALL and amount >= 10**MAX_DIGITS:
-        raise invalid("amount", f"it has more than {MAX_DIGITS} digits")
+        raise invalid("amount", too_long(amount).kind.message)
     if not isinstance(asset, str) or is_asset(asset) is None:
-        raise invalid("asset", f"{asset!r} is none")
+        raise invalid("asset", f"{asset!r} is none; one is USD/2, for dollars with two decimals")
     if not isinstance(color, str) or is_color(color) is None or len(color) > MAX_COLOR:
         raise invalid("color", f"{color!r} is none: use up to {MAX_COLOR} capitals")
     return Posting(source, destination, amount, asset, color)
@@ -266,7 +283,7 @@ def check_postings(postings: Sequence[Posting]) -> None:
 def check_address(part: str, address: object) -> None:
     """Refuse what is no account's address."""
     if not isinstance(address, str) or is_account(address) is None:
-        raise invalid(part, f"{address!r} is no account")
+        raise invalid(part, f"{address!r} is no account; one is users:alice")
     if len(address) > MAX_ADDRESS:
         raise invalid(part, f"an account has at most {MAX_ADDRESS} characters")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import secrets
 import tomllib
 from base64 import b64decode
@@ -90,21 +91,33 @@ def read_tokens(path: str) -> dict[str, Caller]:
     try:
         tree = tomllib.loads(Path(path).read_text("utf-8"))
     except (OSError, ValueError) as problem:
-        raise BadTokens(f"the tokens cannot be read from {path}: {problem}") from None
+        raise BadTokens(f"the tokens cannot be read from {path}: {reason_of(problem)}") from None
+    rows = tree.get("tokens", [])
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise BadTokens(f"{path}: `tokens` must be tables, each below a line `[[tokens]]`")
     callers = {}
-    for row in tree.get("tokens", ()):
+    for row in rows:
         name, digest, scopes = (row.get(key) for key in ("name", "sha256", "scopes"))
         if not isinstance(name, str) or not isinstance(scopes, list):
             raise BadTokens(f"{path}: each of [[tokens]] needs `name` and `scopes`")
-        if not isinstance(digest, str) or len(digest) != 64:
+        if not isinstance(digest, str) or not re.fullmatch("[0-9a-fA-F]{64}", digest):
             raise BadTokens(f"{path}: `sha256` of `{name}` must be 64 hexadecimal digits")
-        granted = read_scopes(map(str, scopes))
-        if len(granted) != len(scopes):
-            raise BadTokens(f"{path}: `{name}` has a scope that is none: use {READ}, {WRITE}:NAME")
-        callers[digest.lower()] = Caller(name, granted)
+        for scope in scopes:
+            if not isinstance(scope, str) or not read_scopes([scope]):
+                raise BadTokens(
+                    f"{path}: `{name}` has the scope `{scope}`, which is none: use {READ} or "
+                    f"{WRITE}, for some ledgers with a name or pattern behind it: {WRITE}:eu-*"
+                )
+        callers[digest.lower()] = Caller(name, read_scopes(scopes))
     if not callers:
         raise BadTokens(f"{path} holds no tokens; make one with `numscript serve --new-token NAME`")
     return callers
+
+
+def reason_of(problem: OSError | ValueError) -> str:
+    """Why a file cannot be read, as a person says it."""
+    reason = problem.strerror if isinstance(problem, OSError) else None
+    return reason.lower() if reason else str(problem)
 
 
 class Access:
@@ -132,7 +145,10 @@ class Access:
             case "basic" if basic:
                 return self.read_basic(value)
             case _:
-                raise refused("a token is needed: send `Authorization: Bearer TOKEN`", basic=basic)
+                ways = "send `Authorization: Bearer TOKEN`"
+                if basic:
+                    ways += ", or HTTP Basic with the token's name and the token as the password"
+                raise refused(f"a token is needed: {ways}", basic=basic)
 
     def read_bearer(self, token: str) -> Caller:
         """The caller of a token."""
@@ -179,7 +195,8 @@ class Keys:
             try:
                 self.keep(Path(self.place).read_bytes())
             except (OSError, ValueError) as problem:
-                raise BadTokens(f"the keys cannot be read from {self.place}: {problem}") from None
+                reason = reason_of(problem)
+                raise BadTokens(f"the keys cannot be read from {self.place}: {reason}") from None
 
     def keep(self, text: bytes) -> None:
         """Keep a key set. Raises ValueError where it is none."""
@@ -194,7 +211,16 @@ class Keys:
             keys = self.jwt.PyJWKSet.from_dict(tree).keys
         except (self.jwt.PyJWTError, TypeError) as problem:
             raise ValueError(f"it has no key that can be used: {problem}") from None
-        self.found = {key.key_id: key for key in keys if key.public_key_use in (None, "sig")}
+        usable = {
+            key.key_id: key
+            for key in keys
+            if key.public_key_use in (None, "sig") and key.key_type != "oct"
+        }
+        if not usable:
+            raise ValueError(
+                "no key in it can be used: a public key of RSA, EC or EdDSA that signs is needed"
+            )
+        self.found = usable
 
     def fetch(self) -> str:
         """Fetch the key set from its URL; what is wrong, or nothing if all is well."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 
+from numscript.errors import NumberTooLong
 from numscript.ledger import Ledger
 from numscript.service.problems import Problem, invalid
 from numscript.service.writing import Writer
 from numscript.storage.filters import read_instant
+from numscript.values import MAX_DIGITS
 
 if TYPE_CHECKING:
     from numscript.service.access import Caller
@@ -24,6 +28,9 @@ TRUE = ("true", "1")
 BIGINTS = ("true", "yes", "y", "1")
 """What `Formance-Bigint-As-String` says for amounts to be text."""
 JSON = "application/json"
+NAMES = {str: "str", int: "int", float: "float", bool: "bool", type(None): "null", list: "array",
+         dict: "object"}  # fmt: skip
+"""What errors call the types of JSON."""
 
 
 class Reply(NamedTuple):
@@ -50,12 +57,61 @@ def decode(text: bytes | str, type_: Any) -> Any:
     try:
         return decoder(type_).decode(text)
     except msgspec.ValidationError as problem:
-        place = str(problem).replace(" - at `$", " at `body").replace("`body`", "the body")
-        raise invalid(f"the body does not have the form it must have: {place}") from None
+        raise invalid(
+            f"the body does not have the form it must have: {mismatch(str(problem), text, type_)}"
+        ) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        if not text.strip():
+            raise invalid("the body is empty; send JSON") from None
         raise invalid(f"the body is no JSON: {problem}") from None
     except RecursionError:
         raise invalid("the body is nested too deeply") from None
+
+
+def mismatch(reason: str, text: bytes | str, type_: Any) -> str:
+    """What of a body does not fit, where, and what would."""
+    what, _, place = reason.partition(" - at ")
+    if what.startswith("Integer value out of range"):
+        given = text if isinstance(text, str) else text.decode("utf-8", "replace")
+        longest = max(map(len, re.findall("[0-9]+", given)), default=0)
+        if longest > MAX_DIGITS:
+            what = NumberTooLong(digits=longest, limit=MAX_DIGITS).message
+    elif what.startswith("Object contains unknown field") and not place:
+        what += f"; it takes {', '.join(type_.__struct_encode_fields__)}"
+    elif "[...]" in place:
+        place = with_keys(what, text, place)
+    if place:
+        what += f" at {place.replace('`$', '`body', 1).replace('`body`', 'the body')}"
+    return what
+
+
+def with_keys(what: str, text: bytes | str, place: str) -> str:
+    """A place with the keys of objects in it, found by the type that does not fit there."""
+    got = re.search(r"got `(\w+)`$", what)
+    steps = re.findall(r"\.[^.\[]+|\[[^\]]+\]", place[2:-1])
+    try:
+        tree = msgspec.json.decode(text)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return place  # what comes behind is no JSON either
+    for found, value in places_of(tree, steps):
+        if got and NAMES[type(value)] == got[1]:
+            return f"`${found}`"
+    return place
+
+
+def places_of(tree: Any, steps: Sequence[str], place: str = "") -> Iterator[tuple[str, Any]]:
+    """The places that steps lead to, with what is there; `[...]` is any key of an object."""
+    if not steps:
+        yield place, tree
+        return
+    step, *others = steps
+    if step == "[...]" and isinstance(tree, dict):
+        for key, value in tree.items():
+            yield from places_of(value, others, f"{place}[{json.dumps(key[:80])}]")
+    elif step.startswith(".") and isinstance(tree, dict):
+        yield from places_of(tree.get(step[1:]), others, place + step)
+    elif isinstance(tree, list) and step[1:-1].isdigit():
+        yield from places_of(tree[int(step[1:-1])], others, place + step)
 
 
 class Call:

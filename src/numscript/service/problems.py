@@ -11,6 +11,7 @@ from numscript.diagnostics import (
     Diagnostic,
     ExecutionError,
     Kind,
+    LedgerError,
     NumscriptError,
     ParseError,
     StorageError,
@@ -107,6 +108,10 @@ def read_error(error: NumscriptError, *, interpreter: bool = False) -> Problem:
                 found = BROKEN
             case _:
                 found = REFUSED
+    if isinstance(kind, errors.UnknownLedger) and kind.suggestion.startswith("`numscript"):
+        # Callers have no shell on this machine.
+        hint = f"`POST /v2/{kind.name}` creates it"
+        error = LedgerError.of(errors.UnknownLedger(name=kind.name, suggestion=hint))
     return Problem(*found, sentences(error), f"{kind.code}: {kind.title}")
 
 

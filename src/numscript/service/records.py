@@ -264,7 +264,7 @@ class NewLedger(Struct):
     features: dict[str, str] = {}
 
 
-class NewWebhook(Struct, rename="camel"):
+class NewWebhook(Struct, rename="camel", forbid_unknown_fields=True):
     """An address to which events are to be posted.
 
     ledgers: names, or starts of names with `*` behind them. eventTypes: `COMMITTED_TRANSACTIONS`

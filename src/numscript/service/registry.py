@@ -24,7 +24,6 @@ from numscript.service.problems import Problem, not_found
 from numscript.service.records import NewSchema, Schema
 from numscript.service.writing import write_instant
 from numscript.storage.filters import invalid
-from numscript.storage.memory import unknown_ledger
 from numscript.storage.protocol import Storage
 
 NAME = "_numscript"
@@ -69,7 +68,7 @@ class Checked(NamedTuple):
                 if node is None:
                     raise invalid(
                         "posting",
-                        f"the schema {self.schema.version} has no account `{address}`; add it to "
+                        f"the schema `{self.schema.version}` has no account `{address}`; add it to "
                         "the chart of a new version, or mend the address",
                     )
                 if node.metadata and is_new(address):
@@ -198,7 +197,7 @@ class Registry:
         raise Problem(
             409,
             "SCHEMA_ALREADY_EXISTS",
-            f"the ledger `{name}` already has a schema {version}, and a schema never changes; "
+            f"the ledger `{name}` already has a schema `{version}`, and a schema never changes; "
             "give the new one another version",
         )
 
@@ -214,7 +213,7 @@ class Registry:
         if found is None:
             text = self.books.account(f"schemas:{name}").metadata.get(version)
             if text is None:
-                raise not_found(f"the ledger `{name}` has no schema {version}")
+                raise not_found(f"the ledger `{name}` has no schema `{version}`")
             schema = msgspec.json.decode(text, type=Schema)
             found = self._schemas[name, version] = Checked(schema, Segment(schema.chart, ""))
         return found
@@ -246,7 +245,8 @@ class Ledgers:
         if found is not None:
             return found
         if name == NAME:
-            raise unknown_ledger(name, ())
+            hint = "the service keeps what is its own under this name; choose another"
+            raise LedgerError.of(errors.UnknownLedger(name=name, suggestion=hint))
         if create:
             self.create(name)
         opened = Ledger(self.storage, name, create=False)

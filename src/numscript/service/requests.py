@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from numscript import compile as compile_script
-from numscript.diagnostics import NumscriptError
+from numscript.diagnostics import Failure, NumscriptError
 from numscript.ledger import (
     DeleteMetadata,
     Ledger,
@@ -25,7 +25,7 @@ from numscript.service import records
 from numscript.service.problems import Problem, compilation_failed, invalid, read_error
 from numscript.service.records import NewTransaction
 from numscript.service.registry import Checked
-from numscript.values import MAX_DIGITS
+from numscript.values import read_digits
 
 if TYPE_CHECKING:
     from numscript.service.state import State
@@ -36,9 +36,10 @@ INTERPRETER = "experimental-interpreter"
 def read_whole(value: object, place: str) -> int:
     """A whole number that may come as text. Raises Problem."""
     if isinstance(value, str) and value.isascii() and value.removeprefix("-").isdigit():
-        if len(value) > MAX_DIGITS:
-            raise invalid(f"{place} has more than {MAX_DIGITS} digits")
-        return int(value)
+        try:
+            return read_digits(value)
+        except Failure as failure:
+            raise invalid(f"{place} cannot be taken: {failure.kind.message}") from None
     if isinstance(value, bool) or not isinstance(value, int):
         raise invalid(f"{place} must be a whole number")
     return value
@@ -52,7 +53,7 @@ def read_postings(rows: Sequence[records.Posting]) -> list[Posting]:
             row.destination,
             row.amount
             if type(row.amount) is int
-            else read_whole(row.amount, f"the amount of posting {at}"),
+            else read_whole(row.amount, f"the amount of `postings[{at}]`"),
             row.asset,
             row.color,
         )
@@ -161,7 +162,7 @@ class Writes:
             known = self.checked.schema.transactions
             if known:
                 raise invalid(
-                    f"the schema {self.checked.schema.version} takes templates only: "
+                    f"the schema `{self.checked.schema.version}` takes templates only: "
                     f"{', '.join(sorted(known))}"
                 )
 
@@ -171,7 +172,7 @@ class Writes:
         found = self.checked.schema.transactions.get(name)
         if found is None:
             version = self.checked.schema.version
-            raise invalid(f"the schema {version} has no template `{name}`")
+            raise invalid(f"the schema `{version}` has no template `{name}`")
         return found.script
 
     def ruled(self, request: Post | Run) -> Post | Run:

@@ -9,6 +9,7 @@ import socket
 import tempfile
 import threading
 from importlib.util import find_spec
+from types import FrameType
 from typing import Any
 
 import msgspec
@@ -77,6 +78,9 @@ def serve(settings: Settings, listener: socket.socket) -> None:
     }
     if settings.workers == 1:
         start_logging(as_json=settings.json_logs)
+        # uvicorn finishes what is under way, and then raises the signal again for us.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, end)
         application = create_application(settings)
         server = uvicorn.Server(uvicorn.Config(application, **options))
         server.run(sockets=[listener])
@@ -87,6 +91,11 @@ def serve(settings: Settings, listener: socket.socket) -> None:
     with tempfile.TemporaryDirectory(prefix="numscript-metrics-") as folder:
         os.environ[SHARED] = folder
         serve_by_workers(settings, listener, options)
+
+
+def end(_number: int, _frame: FrameType | None) -> None:
+    """End this process as one that was told to stop, and did."""
+    raise SystemExit(0)
 
 
 def serve_by_workers(settings: Settings, listener: socket.socket, options: dict[str, Any]) -> None:

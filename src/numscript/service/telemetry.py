@@ -52,14 +52,19 @@ class Shown(logging.Formatter):
         raise NotImplementedError
 
 
+def write_time(at: float) -> str:
+    """A time, in seconds since 1970, as text in UTC."""
+    date = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+    return f"{date[:-6]}Z"
+
+
 class Lines(Shown):
     """Writes a record as a line of JSON."""
 
     def line(self, at: float, level: str, message: str, fields: Fields, raised: str = "") -> str:
         """The line of a message."""
-        date = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
         row: dict[str, object] = {
-            "time": f"{date[:-6]}Z", "level": level.lower(), "message": message, **fields
+            "time": write_time(at), "level": level.lower(), "message": message, **fields
         }  # fmt: skip
         if raised:
             row["exception"] = raised
@@ -72,18 +77,11 @@ class Lines(Shown):
 class Sentences(Shown):
     """Writes a record for people."""
 
-    def line(  # people look at the lines as they come
-        self,
-        at: float,  # noqa: ARG002
-        level: str,
-        message: str,
-        fields: Fields,
-        raised: str = "",
-    ) -> str:
+    def line(self, at: float, level: str, message: str, fields: Fields, raised: str = "") -> str:
         """The line of a message."""
         rows = {name: str(value) for name, value in fields.items()}
         told = " ".join(f"{k}={v if v.isprintable() else repr(v)}" for k, v in rows.items())
-        text = f"{level.lower():7} {message} {told}".rstrip()
+        text = f"{write_time(at)} {level.lower():7} {message} {told}".rstrip()
         return f"{text}\n{raised}" if raised else text
 
 

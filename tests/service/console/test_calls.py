@@ -48,6 +48,7 @@ def guarded(tmp_path: Path) -> Iterator[tuple[Api, str]]:
 
 def test_the_page_forbids_itself_everything_from_elsewhere(books: Api) -> None:
     assert books.send("GET", "/console").headers["location"] == "console/"
+    assert books.send("GET", "/").headers["location"] == "console/"
     first, second = (books.send("GET", "/console/") for _ in range(2))
     policy = first.headers["content-security-policy"]
     assert "default-src 'none'" in policy

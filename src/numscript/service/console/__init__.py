@@ -12,6 +12,7 @@ from numscript.service.console import pages, playground
 from numscript.service.routes import Route
 
 ROUTES = (
+    Route("GET", "/", "root", "Lead to the console.", pages.lead_on, None, status=307),
     Route("GET", "/console", "console", "Lead to the console.", pages.lead_on, None, status=307),
     Route("GET", "/console/", "consolePage", "The console.", pages.show_page, None,
           media=pages.HTML),

@@ -21,7 +21,8 @@ def info(call: Call) -> Reply:
     driver = state.storage.url.partition(":")[0]
     names = [name for name in state.ledgers.names() if call.caller.may(READ, name)]
     config = records.Configuration(
-        records.Storage("postgres" if driver == "postgresql" else driver, names)
+        records.Storage("postgres" if driver == "postgresql" else driver, names),
+        "strict" if state.settings.strict else "audit",
     )
     return Reply(200, records.Data(shapes.Info(SERVER, __version__, config)))
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import UNSET
 
+from numscript import errors
 from numscript.diagnostics import NumscriptError
 from numscript.ledger import BulkResult, Ledger, Post, Request
 from numscript.service import listing as lists
@@ -50,7 +51,8 @@ def create_bulk(call: Call) -> Reply:
         # An element that was never reached has that error, not the one that it would have had.
         problem = wrong.get(at) if result.error.kind.code == "NUM508" else None
         problem = problem or read_error(result.error)
-        if failed is None:
+        # What was not done for another's failure is no cause; it may stand before it.
+        if failed is None and not isinstance(result.error.kind, errors.NotRun):
             failed = problem
         outcomes.append(
             BulkOutcome("ERROR", 0, error_code=problem.code, error_description=problem.message,

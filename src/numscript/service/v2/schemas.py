@@ -82,7 +82,7 @@ def run_query(call: Call) -> Reply:
     query = schema.queries.get(name)
     if query is None:
         known = ", ".join(sorted(schema.queries)) or "none"
-        raise not_found(f"the schema {version} has no query `{name}`; it has {known}")
+        raise not_found(f"the schema `{version}` has no query `{name}`; it has {known}")
     if asked.cursor is not None:
         call.queries.append(("cursor", asked.cursor))
     else:
