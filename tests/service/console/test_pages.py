@@ -24,7 +24,9 @@ PAGES = {
 }
 
 
-LINES = """(amount) => [...amount.childNodes].filter((node) => /^\\d+$/.test(node.data)).map((node) => {
+LINES = """(amount) => Array.from(amount.childNodes).filter(
+  (node) => /^\\d+$/.test(node.data)
+).map((node) => {
   const range = new Range();
   range.selectNode(node);
   return range.getClientRects().length;
