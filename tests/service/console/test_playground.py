@@ -219,6 +219,15 @@ def test_the_language_server_comes_back(chromium: Any, books: Api) -> None:
         page.locator(".cm-lintRange-error").wait_for()
 
 
+def test_typing_over_a_selection_keeps_to_the_policy(chromium: Any, books: Api) -> None:
+    with opened(chromium, books.url, "#/playground") as page:
+        page.locator(".cm-content").click()
+        page.keyboard.press("Control+a")
+        page.keyboard.type("send [USD/2 1")
+        # The bracket is closed by the editor.
+        assert page.inner_text(".cm-content") == "send [USD/2 1]"
+
+
 def test_balances_that_are_only_read_are_not_called_changed(chromium: Any, books: Api) -> None:
     with opened(chromium, books.url, "#/playground") as page:
         page.get_by_role("button", name="Run", exact=True).click()
