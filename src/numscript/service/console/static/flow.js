@@ -9,6 +9,8 @@ const GAP = { across: 84, down: 54 };
 /** What a column gives: beside an account, to a band that passes, to one that returns. */
 const SLOT = { across: 20, down: 10, way: 18, lane: 24 };
 const BEND = 28;
+/** What a longer label would hide of other bands is more than it says. */
+const LONGEST = 170;
 const PLACES = [0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74, 0.18, 0.82, 0.1, 0.9];
 
 /** Postings between the same accounts in the same asset, added up. */
@@ -158,6 +160,7 @@ const apart = (one, other) => one.x + one.width <= other.x || other.x + other.wi
 function label(band, text, taken, [width, height]) {
   pen.font = '600 12px system-ui, sans-serif';
   const long = pen.measureText(text).width + 6;
+  if (long > LONGEST) return null;
   const length = band.getTotalLength();
   for (const part of PLACES) {
     const { x, y } = band.getPointAtLength(part * length);
