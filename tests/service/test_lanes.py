@@ -11,6 +11,7 @@ import pytest
 
 from numscript.ledger import Ledger
 from numscript.service.settings import Settings
+from numscript.service.state import State
 from tests.service.servers import Api, postings, running
 
 GOOD = {"postings": postings("world bob 1 USD")}
@@ -83,6 +84,18 @@ def test_calls_that_come_together_are_answered_each_for_itself(
         # Two of them had nothing to commit.
         assert held.sizes == [1, len(calls) - 2]
         assert api.call("GET", "/v2/{l}/stats")["data"]["transactions"] == 5
+        api.close()
+
+
+def test_those_who_follow_a_ledger_are_told_of_a_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(State, "committed", lambda _, ledger: told.append(ledger))
+    with running(Settings("memory:")) as url:
+        api = Api(url)
+        api.call("POST", "/v2/{l}", status=204)
+        told.clear()
+        api.call("POST", "/v2/{l}/transactions", GOOD)
+        assert told == ["main"]
         api.close()
 
 

@@ -69,8 +69,10 @@ class Waiting(NamedTuple):
 class Lanes:
     """What waits to be written, by ledger. A ledger is here as long as a thread is at it."""
 
-    def __init__(self, workers: Workers) -> None:
+    def __init__(self, workers: Workers, committed: Callable[[str], None]) -> None:
+        """committed: is told of a ledger to which something may have been committed."""
         self.workers = workers
+        self.committed = committed
         self.lock = Lock()
         self.waiting: dict[str, list[Waiting]] = {}
 
@@ -102,7 +104,9 @@ class Lanes:
                     del self.waiting[ledger]
                     return
                 del self.waiting[ledger][: len(rows)]
-            loop.call_soon_threadsafe(settle, rows, answer_all([row.rider for row in rows]))
+            replies = answer_all([row.rider for row in rows])
+            self.committed(ledger)
+            loop.call_soon_threadsafe(settle, rows, replies)
 
 
 def answer_all(riders: Sequence[Rider]) -> list[Reply]:

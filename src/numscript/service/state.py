@@ -39,7 +39,7 @@ class State:
         self.deliveries = Deliveries(settings, self.ledgers, self.metrics)
         self.rates = Rates(settings.rate)
         self.workers = Workers(settings.threads)
-        self.lanes = Lanes(self.workers)
+        self.lanes = Lanes(self.workers, self.committed)
         self.languages = Languages()
         self.under_way = 0
 
