@@ -10,7 +10,7 @@ const GAP = { across: 84, down: 54 };
 const SLOT = { across: 20, down: 10, way: 18, lane: 24 };
 const BEND = 28;
 /** What a longer label would hide of other bands is more than it says. */
-const LONGEST = 170;
+const LONGEST = 200;
 const PLACES = [0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74, 0.18, 0.82, 0.1, 0.9];
 
 /** Postings between the same accounts in the same asset, added up. */
