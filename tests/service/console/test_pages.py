@@ -24,6 +24,16 @@ PAGES = {
 }
 
 
+LINES = """(amount) => Array.from(amount.childNodes).filter(
+  (node) => /^\\d+$/.test(node.data)
+).map((node) => {
+  const range = new Range();
+  range.selectNode(node);
+  return range.getClientRects().length;
+})"""
+"""On how many lines each group of an amount's digits stands."""
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", ["wide", "narrow"])
 def test_every_page_is_accessible_and_fits(
@@ -95,7 +105,10 @@ def test_a_revert_that_the_ledger_refuses_says_why(chromium: Any, books: Api) ->
         page.get_by_role("button", name="Revert").click()
         page.get_by_role("dialog").get_by_role("button", name="Revert").click()
         page.locator("p.error:visible").wait_for()
-        assert "users:901" in page.inner_text("p.error:visible")
+        said = page.inner_text("p.error:visible")
+        assert "users:901" in said
+        assert "fund the account first" in said
+        assert "force" not in said
 
 
 def test_metadata_are_set_and_deleted(chromium: Any, books: Api) -> None:
@@ -175,6 +188,109 @@ def test_a_token_is_asked_for_and_kept_in_the_tab_only(chromium: Any, tmp_path: 
         page.get_by_role("button", name="Forget the token").click()
         page.get_by_label("Token").wait_for()
         assert token not in str(page.evaluate("[{...sessionStorage}]"))
+
+
+def test_a_token_that_may_only_write_is_told_what_it_needs(chromium: Any, tmp_path: Any) -> None:
+    token, lines = new_token("till")
+    file = tmp_path / "tokens.toml"
+    file.write_text(lines.replace('"ledger:read", ', ""), "utf-8")
+    with running(Settings("memory:", tokens=str(file))) as url, opened(chromium, url) as page:
+        page.get_by_label("Token").fill(token)
+        page.keyboard.press("Enter")
+        page.get_by_text("the token needs the scope ledger:read").wait_for()
+
+
+def test_a_filter_that_nothing_fits_says_what_it_takes(chromium: Any, books: Api) -> None:
+    from playwright.sync_api import expect
+
+    for kind, what in (("accounts", "account"), ("transactions", "transaction")):
+        with opened(chromium, books.url, f"#/l/main/{kind}") as page:
+            page.locator("#filter").fill("@nobody")
+            page.keyboard.press("Enter")
+            page.get_by_text(f"No {what} fits nobody").wait_for()
+            assert "users: for all below it" in page.inner_text("main")
+            page.get_by_role("button", name="Clear the filter").click()
+            expect(page.locator("tbody tr").first).to_be_visible()
+
+
+@pytest.mark.parametrize("text", ["7", "#7"])
+def test_the_filter_of_transactions_goes_to_one_by_its_id(
+    chromium: Any, books: Api, text: str
+) -> None:
+    with opened(chromium, books.url, "#/l/main/transactions") as page:
+        page.locator("#filter").fill(text)
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name="Transaction 7 of main").wait_for()
+
+
+def test_the_focus_stays_at_its_control_or_comes_to_the_heading(chromium: Any, books: Api) -> None:
+    focused = (
+        "document.activeElement.id || document.activeElement.name || document.activeElement.tagName"
+    )
+    with opened(chromium, books.url, "#/l/main/transactions") as page:
+        page.locator("#filter").fill("users:")
+        page.keyboard.press("Enter")
+        page.get_by_role("button", name="All").wait_for()
+        assert page.evaluate(focused) == "filter"
+        page.goto(f"{books.url}/console/#/l/main/accounts")
+        page.get_by_role("heading", name="Accounts of main").wait_for()
+        page.evaluate("document.activeElement.blur()")
+        page.keyboard.press("n")
+        page.locator("#previous").wait_for()
+        assert page.evaluate(focused) == "H1"
+        page.goto(f"{books.url}/console/#/l/main/accounts/users:008")
+        page.get_by_role("textbox", name="Key").fill("tier")
+        page.get_by_role("textbox", name="Text").fill("tin")
+        page.keyboard.press("Enter")
+        page.get_by_role("cell", name="tin").wait_for()
+        assert page.evaluate(focused) == "text"
+
+
+def test_a_ledger_that_cannot_be_read_is_not_kept_as_the_one_looked_at(
+    chromium: Any, books: Api
+) -> None:
+    with opened(chromium, books.url, "#/l/main/accounts") as page:
+        page.get_by_role("heading", name="Accounts of main").wait_for()
+        page.goto(f"{books.url}/console/#/l/nowhere/accounts")
+        page.locator("p.error:visible").wait_for()
+        page.get_by_role("navigation", name="Places").get_by_text("Ledgers (main)").wait_for()
+
+
+def test_nothing_is_wider_than_its_place_because_of_a_long_name(chromium: Any) -> None:
+    account = "a:" + "long" * 30
+    with running(Settings("memory:")) as url:
+        api = Api(url)
+        api.call("POST", "/v2/main", {})
+        api.post(f"world {account} {10**30} USD/2")
+        api.close()
+        for size in ("wide", "narrow"):
+            with opened(chromium, url, "#/l/main/logs", size=size) as page:
+                page.wait_for_selector("#chain.good")
+                wider = "(node) => node.scrollWidth > node.clientWidth"
+                assert not page.locator(".scroll").evaluate(wider)
+        with opened(chromium, url, "#/l/main/accounts", size="narrow") as page:
+            page.locator("tbody tr").first.wait_for()
+            name = page.locator("th", has_text=account).bounding_box()
+            assert name["width"] > 180
+            # A line ends at a gap: each part between two gaps is on one line.
+            parts = page.locator(".amount").first.evaluate(LINES)
+            assert len(parts) > 5
+            assert set(parts) == {1}
+
+
+def test_one_is_not_counted_as_many_and_times_have_their_zone(chromium: Any) -> None:
+    with running(Settings("memory:")) as url:
+        api = Api(url)
+        api.call("POST", "/v2/main", {})
+        api.post("world users:1 1 USD/2")
+        api.close()
+        with opened(chromium, url) as page:
+            shown = page.inner_text(".ledgers")
+            assert "1 transaction\n" in shown
+            assert "2 accounts" in shown
+            assert re.search(r"(UTC|GMT|[A-Z]{3,4})", page.inner_text(".ledgers time"))
+            page.goto(f"{url}/console/#/l/main/accounts/users:1")
+            page.get_by_text("account of main").wait_for()
 
 
 def test_pages_use_no_other_host(chromium: Any, books: Api) -> None:

@@ -150,6 +150,98 @@ def test_every_example_runs_as_it_is(chromium: Any, books: Api) -> None:
             assert "A run would do this" in page.inner_text("#result"), name
 
 
+@pytest.mark.parametrize("text", ["1.5", "abc"])
+def test_a_balance_that_is_no_whole_number_is_marked_and_not_run(
+    chromium: Any, books: Api, text: str
+) -> None:
+    with opened(chromium, books.url, "#/playground") as page:
+        field = page.get_by_label("users:ana EUR/2")
+        field.fill(text)
+        assert field.get_attribute("aria-invalid") == "true"
+        page.get_by_text("write 150 for 1.50 EUR").wait_for()
+        page.get_by_role("button", name="Run", exact=True).click()
+        page.get_by_role("heading", name="It cannot be run").wait_for()
+        assert field.evaluate("(node) => node === document.activeElement")
+        check_access(page)
+        field.fill("150")
+        assert field.get_attribute("aria-invalid") is None
+        page.get_by_role("button", name="Run", exact=True).click()
+        page.get_by_role("heading", name="A run would do this").wait_for()
+
+
+def test_a_result_is_out_of_date_once_anything_is_changed(chromium: Any, books: Api) -> None:
+    with opened(chromium, books.url, "#/playground") as page:
+        outdated = page.locator("#result").get_by_text("Out of date")
+        for change in (
+            lambda: page.get_by_label("users:ana EUR/2").fill("1600"),
+            lambda: page.get_by_label("$fee portion").fill("8%"),
+            lambda: write(page, "send [USD/2 1] ( source = @world destination = @a )"),
+        ):
+            page.get_by_role("button", name="Run", exact=True).click()
+            page.get_by_role("heading", name="A run would do this").wait_for()
+            outdated.wait_for(state="hidden")
+            change()
+            outdated.wait_for()
+            check_access(page)
+
+
+def test_what_was_changed_in_an_example_of_a_link_outlives_a_reload(
+    chromium: Any, books: Api
+) -> None:
+    with opened(chromium, books.url, "#/playground") as page:
+        page.get_by_role("button", name="Copy a link").click()
+        page.locator("#said").get_by_text("the link is in").wait_for()
+        page.reload()
+        page.locator(".cm-content").wait_for()
+        assert "x=" in page.evaluate("location.hash")
+        write(page, "// mine")
+        page.reload()
+        page.locator(".cm-content").wait_for()
+        assert page.inner_text(".cm-content") == "// mine"
+
+
+def test_the_language_server_comes_back(chromium: Any, books: Api) -> None:
+    with opened(chromium, books.url) as page:
+        calls = []
+
+        def serve(socket: Any) -> None:
+            calls.append(socket)
+            if len(calls) == 1:
+                socket.close(code=1012, reason="the server restarts")
+            else:
+                socket.connect_to_server()
+
+        page.route_web_socket("**/console/lsp", serve)
+        page.goto(f"{books.url}/console/#/playground")
+        page.get_by_text("the server restarts").wait_for()
+        page.get_by_text("language server: connected").wait_for()
+        write(page, "send [USD/2 1] ( source = $nobody destination = @shops:a )")
+        page.locator(".cm-lintRange-error").wait_for()
+
+
+def test_typing_over_a_selection_keeps_to_the_policy(chromium: Any, books: Api) -> None:
+    with opened(chromium, books.url, "#/playground") as page:
+        page.locator(".cm-content").click()
+        page.keyboard.press("Control+a")
+        page.keyboard.type("send [USD/2 1")
+        # The bracket is closed by the editor.
+        assert page.inner_text(".cm-content") == "send [USD/2 1]"
+
+
+def test_balances_that_are_only_read_are_not_called_changed(chromium: Any, books: Api) -> None:
+    with opened(chromium, books.url, "#/playground") as page:
+        page.get_by_role("button", name="Run", exact=True).click()
+        page.get_by_role("slider", name="Step").focus()
+        page.keyboard.press("Home")
+        assert "changed" not in page.inner_text("#steps")
+        last = int(page.get_by_role("slider", name="Step").get_attribute("max"))
+        shown = []
+        for _ in range(last - 1):
+            page.keyboard.press("ArrowRight")
+            shown.append(page.inner_text("#steps"))
+        assert any("changed" in text for text in shown)
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", ["wide", "narrow"])
 def test_the_playground_is_accessible_and_fits(

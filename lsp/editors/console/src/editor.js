@@ -150,6 +150,25 @@ function transport(socket) {
 }
 
 /**
+ * Typing over a selection, done here: left to it, Chromium gives the new text the style of the old
+ * one as a style attribute, which the page's policy forbids.
+ */
+const typeOver = EditorView.domEventHandlers({
+  beforeinput(event, view) {
+    const { ranges, main } = view.state.selection;
+    if (event.inputType !== 'insertText' || !event.data || main.empty) return false;
+    if (ranges.length > 1 || view.composing || event.isComposing) return false;
+    const { from, to } = main;
+    const typed = { userEvent: 'input.type', scrollIntoView: true };
+    const insert = () => view.state.update(view.state.replaceSelection(event.data), typed);
+    const handlers = view.state.facet(EditorView.inputHandler);
+    if (!handlers.some((handle) => handle(view, from, to, event.data, insert))) view.dispatch(insert());
+    event.preventDefault();
+    return true;
+  },
+});
+
+/**
  * An editor for a script. `changed` is told of each new text; `nonce` lets its styles in; `keys`
  * are bindings of the page's own.
  */
@@ -176,6 +195,7 @@ export function createEditor({ parent, text, label, nonce, changed, keys = [] })
         highlightSelectionMatches(),
         syntaxHighlighting(colours),
         numscript(),
+        typeOver,
         look,
         step,
         server.of([]),

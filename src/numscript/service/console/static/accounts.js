@@ -2,7 +2,7 @@
 import { get, name } from './api.js';
 import { amount } from './amounts.js';
 import { make, table, when } from './dom.js';
-import { accountLink, filter, metadataPanel, pages } from './listing.js';
+import { accountLink, filter, metadataPanel, nothingFits, pages } from './listing.js';
 import { transactionTable } from './transactions.js';
 
 const list = (nodes) => nodes.flatMap((node, at) => (at ? [make('br'), node] : [node]));
@@ -29,7 +29,7 @@ export async function showAccounts({ parts: [ledger], query }) {
         filter('Address', address, 'users:001, or users: for all below, or users::main', use),
         make('br'),
         rows.length ? table('Balances by account', [['Account'], ['Balances', 'number'], ['Metadata', 'wide']], rows)
-          : make('p', { class: 'empty' }, address ? 'No account fits.' : 'Nobody has an account yet: make a transaction in the playground.'),
+          : make('p', { class: 'empty' }, address ? nothingFits('account', address, use) : 'Nobody has an account yet: make a transaction in the playground.'),
         pages(path, page, { address })),
     ],
   };
@@ -49,7 +49,8 @@ export async function showAccount({ parts: [ledger, address], query, again }) {
   return {
     nodes: [
       make('div', { class: 'title' }, make('h1', { class: 'address' }, address),
-        account.firstUsage ? make('p', { class: 'soft small' }, 'used since ', when(account.firstUsage)) : null),
+        make('p', { class: 'soft small' }, 'account of ', make('a', { href: `#/l/${name(ledger)}/accounts` }, ledger),
+          account.firstUsage ? [', used since ', when(account.firstUsage)] : null)),
       make('section', { class: 'panel' }, make('h2', {}, 'Balances'),
         volumes.length ? table('By asset', [['Asset'], ['Balance', 'number'], ['Received', 'number'], ['Given', 'number']], volumes, 'plain')
           : make('p', { class: 'empty' }, 'It never received or gave anything.')),

@@ -20,8 +20,8 @@ export function unit(asset) {
 }
 
 /**
- * An amount with the asset's decimals: 100 of `USD/2` is `1.00`. Digits are set apart by blanks; of
- * more than two decimals the zeros at the end are left out.
+ * An amount with the asset's decimals: 100 of `USD/2` is `1.00`. Digits are set apart by blanks, as
+ * more than four decimals are; of more than two the zeros at the end are left out.
  */
 export function decimal(amount, asset) {
   const number = BigInt(amount);
@@ -30,16 +30,17 @@ export function decimal(amount, asset) {
   const whole = digits.slice(0, digits.length - places).replace(/\B(?=(\d{3})+$)/g, '\u202f');
   const decimals = digits.slice(digits.length - places);
   const kept = decimals.slice(0, 2) + decimals.slice(2).replace(/0+$/, '');
-  const rest = places ? `.${kept}` : '';
+  const grouped = kept.length > 4 ? kept.replace(/(\d{3})(?=\d)/g, '$1\u202f') : kept;
+  const rest = places ? `.${grouped}` : '';
   return `${number < 0n ? '\u2212' : ''}${whole}${rest}`;
 }
 
 /** An amount as text: `1.00 USD`. */
 export const amountText = (amount, asset) => `${decimal(amount, asset)} ${unit(asset)}`;
 
-/** An amount as an element, whose tooltip has the exact whole number. */
+/** An amount as an element, broken at its blanks only; its tooltip has the exact whole number. */
 export function amount(value, asset) {
   return make('span', {
     class: BigInt(value) < 0n ? 'amount below' : 'amount', title: `${asset} ${BigInt(value)}`,
-  }, decimal(value, asset), ' ', make('span', { class: 'asset' }, unit(asset)));
+  }, decimal(value, asset).split('\u202f').flatMap((digits, at) => (at ? ['\u202f', make('wbr'), digits] : [digits])), ' ', make('span', { class: 'asset' }, unit(asset)));
 }

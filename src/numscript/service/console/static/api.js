@@ -11,10 +11,15 @@ export const token = {
   forget: () => sessionStorage.removeItem(KEY),
 };
 
-/** A refusal, in the API's own words. */
+/** What the API advises that the console has no means for, and what fits here. */
+const ADVICE = new Map([['fund the account, or force it where it may go below zero', 'fund the account first']]);
+
+/** A refusal, in the API's own words where they fit; `code` and `status` are the API's. */
 export class Refused extends Error {
   constructor(status, tree) {
-    super(tree?.errorMessage ?? `the server answered ${status}`);
+    let text = tree?.errorMessage ?? `the server answered ${status}`;
+    for (const [said, better] of ADVICE) text = text.replace(said, better);
+    super(text);
     this.status = status;
     this.code = tree?.errorCode;
   }

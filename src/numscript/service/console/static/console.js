@@ -51,9 +51,29 @@ function showPlaces(current) {
     link(`#/l/${encodeURIComponent(known)}/transactions`, 'Transactions', 'transactions'),
     link(`#/l/${encodeURIComponent(known)}/logs`, 'Log', 'logs'),
   ];
-  document.getElementById('places').replaceChildren(
+  const places = document.getElementById('places');
+  const held = places.contains(document.activeElement) ? document.activeElement.getAttribute('href') : null;
+  places.replaceChildren(
     link('#/', known === null ? 'Ledgers' : `Ledgers (${known})`, ''), ...inside,
     link('#/playground', 'Playground', 'playground'));
+  if (held) [...places.children].find((each) => each.getAttribute('href') === held)?.focus();
+}
+
+/** What finds a control again on a page that is made anew. */
+const sign = (node) => ['id', 'name', 'aria-label'].map((name) => node.getAttribute(name) && `[${name}="${CSS.escape(node.getAttribute(name))}"]`).find(Boolean);
+
+let first = true;
+/** Show a page. Whoever was in the one before stays at the same control, or comes to its heading. */
+function put(...nodes) {
+  const active = document.activeElement;
+  const known = main.contains(active) && active !== main ? sign(active) : null;
+  main.replaceChildren(...nodes);
+  if (!first && (active === document.body || !active.isConnected)) {
+    const heading = main.querySelector('h1');
+    heading.tabIndex = -1;
+    ((known && main.querySelector(known)) || heading).focus({ preventScroll: true });
+  }
+  first = false;
 }
 
 async function show() {
@@ -64,10 +84,9 @@ async function show() {
   document.getElementById('leave').hidden = !(guarded && token.get());
   if (guarded && !token.get()) return showToken();
   const found = ROUTES.map(([pattern, ...rest]) => [pattern.exec(path), ...rest]).find(([match]) => match);
-  if (!found) return main.replaceChildren(make('h1', {}, 'There is no such page'), make('p', {}, make('a', { href: '#/' }, 'To the ledgers')));
+  if (!found) return put(make('h1', {}, 'There is no such page'), make('p', {}, make('a', { href: '#/' }, 'To the ledgers')));
   const [match, page, title, kind] = found;
   const parts = match.slice(1).map(decodeURIComponent);
-  if (parts.length) ledger.set(parts[0]);
   showPlaces(kind);
   document.title = [title, ...parts].join(' · ') + ' · Numscript ledger';
   main.setAttribute('aria-busy', 'true');
@@ -75,22 +94,30 @@ async function show() {
     const made = await page({ parts, query, again: show, ledger });
     if (mine !== turn) return made.leave?.();
     leave = made.leave ?? null;
-    main.replaceChildren(...made.nodes.filter(Boolean));
+    // Only a ledger that let itself be read is the one that keys and links lead to.
+    if (parts.length) ledger.set(parts[0]);
+    showPlaces(kind);
+    put(...made.nodes.filter(Boolean));
     made.shown?.();
   } catch (problem) {
     if (mine !== turn) return;
     if (!(problem instanceof Refused)) console.error(problem);
     if (problem.status === 401) return showToken(problem.message);
-    main.replaceChildren(make('h1', {}, title), make('p', { class: 'error', role: 'alert' }, problem.message),
+    put(make('h1', {}, title), make('p', { class: 'error', role: 'alert' }, reason(problem)),
       make('div', { class: 'row' }, make('button', { onclick: show }, 'Try again'), make('a', { href: '#/' }, 'To the ledgers')));
   } finally {
     if (mine === turn) main.removeAttribute('aria-busy');
   }
 }
 
+/** Why a page cannot be shown; of a token that may not read, what it lacks. */
+const reason = ({ status, message }) => (status !== 403 ? message
+  : `${message}. The console reads before it writes: the token needs the scope ledger:read, which its operator adds to it.`);
+
 /** Ask for a token, which is kept in this tab until it is closed. */
 function showToken(problem) {
   token.forget();
+  first = false;
   document.title = 'Token · Numscript ledger';
   const input = make('input', { type: 'password', autocomplete: 'off', required: true, name: 'token' });
   const said = make('p', { class: 'error', role: 'alert', hidden: !problem }, problem ?? '');
@@ -103,7 +130,7 @@ function showToken(problem) {
     } catch (refusal) {
       token.forget();
       said.hidden = false;
-      said.textContent = refusal.message;
+      said.textContent = reason(refusal);
     }
   };
   main.replaceChildren(make('h1', {}, 'This server asks for a token'),

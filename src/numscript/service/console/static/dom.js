@@ -67,9 +67,13 @@ export async function confirm(title, text, yes) {
       make('button', { value: 'yes', class: 'main' }, yes)))) === 'yes';
 }
 
+/** How many of something: `1 account`, `2 accounts`. */
+export const count = (number, word) => `${number} ${word}${String(number) === '1' ? '' : 's'}`;
+
+/** An instant as people here write it, with the zone that it is in. */
 export function when(instant) {
   const date = new Date(instant);
   const shown = Number.isNaN(date.getTime()) ? instant
-    : date.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+    : date.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'long' });
   return make('time', { datetime: instant, title: instant }, shown);
 }

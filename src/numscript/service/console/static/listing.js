@@ -19,15 +19,22 @@ export function pages(path, cursor, query = {}) {
 /** A filter: one field, and what happens with its text. */
 export function filter(label, value, hint, use) {
   const input = make('input', { id: 'filter', type: 'search', value, placeholder: hint, autocomplete: 'off', spellcheck: 'false' });
-  return make('form', { role: 'search', onsubmit: (event) => { event.preventDefault(); use(input.value.trim()); } },
+  return make('form', { role: 'search', onsubmit: (event) => { event.preventDefault(); use(input.value.trim().replace(/^@/, '')); } },
     make('label', { class: 'grow' }, label, input), make('button', {}, 'Filter'),
     value ? make('button', { type: 'button', onclick: () => use('') }, 'All') : null);
 }
 
+/** What is said where nothing fits a filter: the forms it takes, and the way back. */
+export function nothingFits(what, text, use, more = '') {
+  const ways = `A filter takes a whole address, \`users:001\`, or one with parts left open: \`users:\` for all below it, \`users::main\` for any part in between${more}.`;
+  const marked = ways.split('`').map((part, at) => (at % 2 ? make('code', {}, part) : part));
+  return [`No ${what} fits `, make('code', {}, text), '. ', marked, ' ', make('button', { type: 'button', onclick: () => use('') }, 'Clear the filter')];
+}
+
 /** Metadata with what changes it; `path` is where they are in the API. */
 export function metadataPanel(found, path, again) {
-  const key = make('input', { required: true, spellcheck: 'false' });
-  const value = make('input', { spellcheck: 'false' });
+  const key = make('input', { name: 'key', required: true, spellcheck: 'false' });
+  const value = make('input', { name: 'text', spellcheck: 'false' });
   const said = make('p', { class: 'error', role: 'alert', hidden: true });
   const attempt = async (work, done) => {
     try {
@@ -52,5 +59,5 @@ export function metadataPanel(found, path, again) {
   return make('section', { class: 'panel' }, make('h2', {}, 'Metadata'),
     rows.length ? table('Keys and their texts', [['Key'], ['Text'], ['Change', 'number']], rows, 'plain') : make('p', { class: 'empty' }, 'There are none.'),
     make('form', { onsubmit: set }, make('label', { class: 'grow' }, 'Key', key), make('label', { class: 'grow' }, 'Text', value),
-      make('button', {}, 'Set')), said);
+      make('button', { name: 'set' }, 'Set')), said);
 }

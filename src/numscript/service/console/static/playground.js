@@ -28,8 +28,12 @@ async function opening(query) {
   return draft ? JSON.parse(draft) : EXAMPLES[1];
 }
 
+/** Why the language server would not come back: refused, absent, or given more than it takes. */
+const FINAL = [4401, 4404, 1009];
+const whole = (text) => /^-?\d+$/.test(text.trim());
+
 /** An amount that is being typed, in decimals; nothing while it is none. */
-const hint = (text, asset) => (/^-?\d+$/.test(text) ? amountText(text, asset) : '');
+const hint = (text, asset) => (whole(text) ? amountText(text.trim(), asset) : '');
 
 export async function showPlayground({ query, ledger }) {
   const start = await opening(query);
@@ -65,24 +69,35 @@ export async function showPlayground({ query, ledger }) {
 
   // --- what is typed ---
   const texts = () => Object.fromEntries(asked.variables.map((row) => [row.name, (given.variables[row.name] ?? '').trim()]).filter(([, text]) => text));
-  const sheet = () => ({
+  const example = () => ({
     script: editor.text, variables: Object.fromEntries(Object.entries(given.variables).filter(([, text]) => text.trim())),
-    balances: [...given.balances].filter(([, text]) => /^-?\d+$/.test(text.trim())).map(([each, text]) => {
+    balances: [...given.balances].filter(([, text]) => text.trim()).map(([each, text]) => {
       const [account, asset, color] = JSON.parse(each);
       return { account, asset, color, amount: text.trim() };
     }),
-    metadata: given.metadata, ledger: from.value || null,
+    metadata: given.metadata,
   });
-  const example = () => {
-    const { script, variables, balances, metadata } = sheet();
-    return { script, variables, balances, metadata };
+  const sheet = () => {
+    const { balances, ...rest } = example();
+    return { ...rest, balances: balances.filter((row) => whole(row.amount)), ledger: from.value || null };
   };
 
   let waiting = 0;
   function change() {
     sessionStorage.setItem(DRAFT, JSON.stringify(example()));
+    // What a link holds is no longer what is here: after a reload the draft counts.
+    if (location.hash.includes('?')) history.replaceState(null, '', '#/playground');
+    setStale(true);
     clearTimeout(waiting);
     waiting = setTimeout(look, 200);
+  }
+
+  const outdated = make('p', { class: 'outdated', hidden: true }, 'Out of date: the script, or what it is given, has changed since. Run it again.');
+  let ran = false;
+  /** Say that a run was of what stood here before; what was committed is so for good. */
+  function setStale(stale) {
+    outdated.hidden = !(stale && ran);
+    for (const each of [result, steps]) each.classList.toggle('stale', stale && ran);
   }
 
   let turn = 0;
@@ -117,12 +132,22 @@ export async function showPlayground({ query, ledger }) {
     // What is being typed in keeps its place: the form may be made anew because of it.
     const focused = document.activeElement?.closest('#inputs') ? document.activeElement.id : '';
     const field = (id, label, text, more, use, asset) => {
-      const said = make('span', { class: 'small' }, asset ? hint(text, asset()) : '');
+      const said = make('span', { id: `${id}-said`, class: 'small' });
       const input = make('input', { id, value: text, spellcheck: 'false', autocomplete: 'off', ...more, oninput: () => {
         use(input.value);
-        if (asset) said.textContent = hint(input.value.replace(/^\S+ /, ''), asset());
+        tell();
         change();
       } });
+      const tell = () => {
+        if (!asset) return;
+        const wrong = input.value.trim() !== '' && !whole(input.value);
+        said.textContent = wrong ? `no whole number of the smallest unit: write 150 for ${amountText('150', asset())}` : hint(input.value, asset());
+        said.classList.toggle('bad', wrong);
+        for (const [name_, value] of [['aria-invalid', 'true'], ['aria-describedby', said.id]])
+          if (wrong) input.setAttribute(name_, value);
+          else input.removeAttribute(name_);
+      };
+      tell();
       return make('label', {}, label, input, said);
     };
     const variables = asked.variables.map(({ name: each, type, asset }) => field(`variable-${each}`, [make('span', {}, make('code', {}, `$${each}`), ` ${type}`)],
@@ -130,7 +155,7 @@ export async function showPlayground({ query, ledger }) {
       (text) => (given.variables[each] = text)));
     const balances = from.value ? [] : asked.balances.filter((row) => !row.asset.endsWith('/*')).map((row) => field(`balance-${key(row)}`,
       [make('span', {}, make('code', {}, row.account), ` ${colored(row)}`)], given.balances.get(key(row)) ?? '',
-      { placeholder: '0', inputmode: 'numeric', pattern: '-?[0-9]+', title: 'a whole number of the smallest unit' },
+      { placeholder: '0', inputmode: 'numeric', title: 'a whole number of the smallest unit' },
       (text) => given.balances.set(key(row), text), () => colored(row)));
     const metadata = from.value ? [] : asked.metadata.map(({ account, key: each }) => field(`metadata-${account}-${each}`,
       [make('span', {}, make('code', {}, account), ` ${each}`)], given.metadata[account]?.[each] ?? '', {},
@@ -154,6 +179,8 @@ export async function showPlayground({ query, ledger }) {
     shown = '';
     editor.text = chosen.script;
     result.hidden = steps.hidden = true;
+    ran = false;
+    setStale(false);
     examples.value = '';
     editor.focus();
   }
@@ -163,6 +190,11 @@ export async function showPlayground({ query, ledger }) {
   async function run() {
     try {
       await look();
+      const wrong = inputs.querySelector('[aria-invalid="true"]');
+      if (wrong) {
+        fail('A balance is no whole number of the smallest unit: see what it is given.');
+        return wrong.focus();
+      }
       const found = await post('console/run', sheet());
       showResult(found);
     } catch (problem) {
@@ -171,21 +203,25 @@ export async function showPlayground({ query, ledger }) {
   }
 
   function fail(message) {
+    ran = true;
+    setStale(false);
     steps.hidden = true;
     result.hidden = false;
-    result.replaceChildren(make('h2', {}, 'It cannot be run'), make('p', { class: 'error' }, message));
+    result.replaceChildren(outdated, make('h2', {}, 'It cannot be run'), make('p', { class: 'error' }, message));
   }
 
   function showResult(found) {
     showProblems(found.diagnostics);
     result.hidden = false;
+    ran = true;
+    setStale(false);
     const { postings, txMeta, accountsMeta, printed } = found.result ?? {};
     const error = found.diagnostics.find(({ severity }) => severity === 'error');
     const notes = [
       ...Object.entries(txMeta ?? {}).map(([each, value]) => ['the transaction', each, plain(value)]),
       ...Object.entries(accountsMeta ?? {}).flatMap(([account, rows]) => Object.entries(rows).map(([each, value]) => [account, each, plain(value)])),
     ];
-    result.replaceChildren(...(found.result ? [
+    result.replaceChildren(outdated, ...(found.result ? [
       make('h2', {}, 'A run would do this; nothing is written'), flow(postings),
       notes.length ? table('Metadata it sets', [['Of'], ['Key'], ['Text']], notes, 'plain') : '',
       printed?.length ? make('pre', {}, printed.join('\n')) : '',
@@ -204,6 +240,8 @@ export async function showPlayground({ query, ledger }) {
       }, { headers: { 'Idempotency-Key': Array.from(crypto.getRandomValues(new Uint32Array(4))).join('-') } });
       steps.hidden = true;
       result.hidden = false;
+      ran = false;
+      setStale(false);
       result.replaceChildren(make('h2', { class: 'good' }, 'Committed'),
         make('p', {}, 'It is ', make('a', { href: transactionLink(target.value, data.id) }, `transaction ${data.id} of ${target.value}`), '.'),
         flow(data.postings, { link: accountLink(target.value) }));
@@ -226,6 +264,9 @@ export async function showPlayground({ query, ledger }) {
 
   // --- the language server ---
   let socket = null;
+  let left = false;
+  let patience = 1000;
+  let pause = 0;
   function connect() {
     if (document.documentElement.dataset.lsp !== 'yes') {
       server.textContent = 'no completion or hover: the server has no numscript[lsp]';
@@ -239,13 +280,19 @@ export async function showPlayground({ query, ledger }) {
       try {
         await editor.connect(socket);
         connected = true;
+        patience = 1000;
         server.textContent = 'language server: connected';
+        look();
       } catch { /* it was closed, which tells why */ }
     });
-    socket.addEventListener('close', ({ reason }) => {
+    socket.addEventListener('close', ({ code, reason }) => {
       connected = false;
+      if (left) return;
       server.textContent = `no language server${reason ? `: ${reason}` : ''}; the script is checked all the same`;
       look();
+      if (FINAL.includes(code)) return;
+      pause = setTimeout(connect, patience);
+      patience = Math.min(patience * 2, 30_000);
     });
   }
 
@@ -266,7 +313,9 @@ export async function showPlayground({ query, ledger }) {
     },
     leave() {
       document.removeEventListener('keydown', pressed);
+      left = true;
       clearTimeout(waiting);
+      clearTimeout(pause);
       turn++;
       socket?.close();
       editor.destroy();

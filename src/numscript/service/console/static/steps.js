@@ -45,13 +45,14 @@ export function stepper(place, { steps, cut }, editor) {
       step.clause ? make('code', {}, step.clause) : '', step.reason === 'end' ? '' : make('span', { class: 'soft small' }, ` (line ${step.start.line})`));
     if (step.reason === 'end') editor.mark();
     else editor.mark(step.start, step.end);
-    const changed = new Set((step.balances ?? []).map((row) => JSON.stringify([row.account, row.asset, row.color ?? ''])));
+    const news = new Map((step.balances ?? []).map((row) =>
+      [JSON.stringify([row.account, row.asset, row.color ?? '']), row.before === null ? 'new' : 'changed']));
     const part = (title_, columns, rows) => rows.length ? table(title_, columns, rows, 'plain') : null;
     inside.replaceChildren(...[
       part('Taken and not yet given, the next first', [['From'], ['Funds', 'number']],
         funds.map((row) => [make('span', { class: 'address' }, row.account), amount(row.amount, colored(row))])),
       part('Balances in flight', [['Account'], ['Balance', 'number']], [...balances].map(([key, row]) => [
-        make('span', { class: 'address' }, row.account, changed.has(key) ? make('span', { class: 'badge' }, 'changed') : null), amount(row.after, colored(row))])),
+        make('span', { class: 'address' }, row.account, news.has(key) ? make('span', { class: 'badge' }, news.get(key)) : null), amount(row.after, colored(row))])),
       part('Postings so far', [['From'], ['To'], ['Amount', 'number']], postings.map((row) => [
         make('span', { class: 'address' }, row.source), make('span', { class: 'address' }, row.destination), amount(row.amount, colored(row))])),
       part('Variables', [['Name'], ['Value']], Object.entries(variables).map(([key, value]) => [make('code', {}, `$${key}`), String(value)])),

@@ -3,7 +3,7 @@ import { get, name, post } from './api.js';
 import { amount } from './amounts.js';
 import { confirm, make, say, table, when } from './dom.js';
 import { flow } from './flow.js';
-import { accountLink, filter, metadataPanel, pages, transactionLink } from './listing.js';
+import { accountLink, filter, metadataPanel, nothingFits, pages, transactionLink } from './listing.js';
 
 /** A transaction's postings in few words. */
 function summary(ledger, postings) {
@@ -15,7 +15,7 @@ function summary(ledger, postings) {
 }
 
 export function transactionTable(ledger, rows) {
-  if (!rows.length) return make('p', { class: 'empty' }, 'There are none.');
+  if (!rows.length) return make('p', { class: 'empty' }, 'There are no transactions.');
   return table('The last first', [['Id'], ['When', 'when'], ['Postings', 'wide'], ['Reference', 'wide']], rows.map((row) => [
     make('a', { href: transactionLink(ledger, row.id), 'aria-label': `Transaction ${row.id}` }, `#${row.id}`),
     when(row.timestamp),
@@ -32,12 +32,16 @@ export async function showTransactions({ parts: [ledger], query }) {
     pageSize: '15', query: account && JSON.stringify({ $match: { account } }),
   });
   const postings = page.data.flatMap((row) => row.postings);
-  const use = (text) => (location.hash = `#${path}${text ? `?account=${encodeURIComponent(text)}` : ''}`);
+  const use = (text) => {
+    const id = /^#?(\d+)$/.exec(text)?.[1];
+    location.hash = id ? transactionLink(ledger, id) : `#${path}${text ? `?account=${encodeURIComponent(text)}` : ''}`;
+  };
   return {
     nodes: [
       make('div', { class: 'title' }, make('h1', {}, `Transactions of ${ledger}`)),
-      make('section', { class: 'panel' }, filter('Account', account, 'users:001, or users: for all below', use), make('br'),
-        transactionTable(ledger, page.data), pages(path, page, { account })),
+      make('section', { class: 'panel' }, filter('Account, or id', account, 'users:001, or users: for all below, or #17', use), make('br'),
+        account && !page.data.length ? make('p', { class: 'empty' }, nothingFits('transaction', account, use, ', or the id of a transaction, `#17`'))
+          : transactionTable(ledger, page.data), pages(path, page, { account })),
       postings.length ? make('section', { class: 'panel' }, make('h2', {}, `Who paid whom in ${page.data.length === 1 ? 'this one' : `these ${page.data.length}`}`),
         flow(postings, { link: accountLink(ledger), caption: 'Postings of all transactions on this page' })) : null,
     ],
