@@ -46,3 +46,19 @@ def test_a_ledger_keeps_its_number_whatever_others_are_created(api: Api, name: s
     assert api.call("GET", f"/v2/{name}-2")["data"]["id"] != number
     listed = api.call("GET", "/v2", {"$match": {"id": number}})["cursor"]["data"]
     assert [row["name"] for row in listed] == [api.ledger]
+
+
+def test_the_names_of_other_ledgers_are_not_given_away(memory: Api) -> None:
+    memory.call("POST", "/v2/salaries", status=204)
+    for name in ("salarie", "nothing-like-it"):
+        path = f"/v2/{name}/transactions"
+        error = memory.call("GET", path, status=404, code="LEDGER_NOT_FOUND")
+        assert "salaries" not in error["errorMessage"]
+        assert f"`POST /v2/{name}` creates it" in error["errorMessage"]
+
+
+def test_the_gateway_leads_to_the_console_with_a_slash_only(memory: Api) -> None:
+    assert memory.send("GET", "/api/ledger").status_code == 404
+    answer = memory.http.get("/api/ledger/", follow_redirects=False)
+    assert answer.status_code == 307
+    assert memory.http.get("/api/ledger/", follow_redirects=True).status_code == 200

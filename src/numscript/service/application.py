@@ -110,8 +110,8 @@ class Application:
         """Answer a call, with or without the prefix of Formance's gateway."""
         if scope["type"] in ("http", "websocket"):
             path = scope["path"]
-            if path.startswith(f"{PREFIX}/") or path == PREFIX:
-                scope = {**scope, "path": path[len(PREFIX) :] or "/", "gateway": True}
+            if path.startswith(f"{PREFIX}/"):
+                scope = {**scope, "path": path[len(PREFIX) :], "gateway": True}
         if scope["type"] == "websocket":
             if scope["path"] == language_server.PATH and self.state is not None:
                 await language_server.converse(self.state, scope, receive, send)
