@@ -300,7 +300,9 @@ class Books:
         """The metadata of accounts, with what a rule gives them that allows these postings."""
         self.load_holdings(postings)
         given = rule(postings, lambda address: self.accounts[address] is None)
-        _check_texts({}, given)
+        for address, items in given.items():
+            check_address("account metadata", address)
+            check_metadata(items)
         found = {name: dict(items) for name, items in metadata.items()}
         for name, items in given.items():
             found[name] = {**items, **found.get(name, {})}
