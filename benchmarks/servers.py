@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,6 +37,17 @@ def server() -> Iterator[str]:
                 row = connection.execute(f"SHOW {setting}".encode()).fetchone()
                 assert row == ("on",), setting
         yield url
+
+
+def storage_url(backend: str, folder: Path, postgres: Callable[[], str]) -> str:
+    """The URL of a new storage of a kind; `postgres` gives that of a server."""
+    match backend:
+        case "postgres":
+            return postgres()
+        case "sqlite":
+            return f"sqlite:///{folder / 'books.db'}"
+        case _:
+            return "memory:"
 
 
 class PgBench:

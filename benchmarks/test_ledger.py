@@ -15,6 +15,7 @@ import pytest
 
 import numscript
 from benchmarks.conftest import Measure
+from benchmarks.servers import storage_url
 from numscript.ledger import Ledger, Run
 from numscript.storage import open_storage
 
@@ -45,13 +46,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def ledger(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Ledger]:
     """A ledger whose shops have all the funds that are needed."""
-    match backend:
-        case "postgres":
-            url = request.getfixturevalue("pgbench").url
-        case "sqlite":
-            url = f"sqlite:///{tmp_path / 'books.db'}"
-        case _:
-            url = "memory:"
+    url = storage_url(backend, tmp_path, lambda: request.getfixturevalue("pgbench").url)
     storage = open_storage(url)
     made = Ledger(storage, f"l{next(numbers)}")
     for number in range(16):

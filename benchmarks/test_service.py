@@ -15,7 +15,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.callers import call_together, percentile, request
 from benchmarks.conftest import Measure
-from benchmarks.servers import Service, service
+from benchmarks.servers import Service, service, storage_url
 
 BACKENDS = ("postgres", "sqlite", "memory")
 CONNECTIONS = 32
@@ -42,13 +42,7 @@ def served(
 ) -> Iterator[Service]:
     """A service over a storage of each kind."""
     folder: Path = tmp_path_factory.mktemp("service")
-    match backend:
-        case "postgres":
-            url = request.getfixturevalue("pgbench").url
-        case "sqlite":
-            url = f"sqlite:///{folder / 'books.db'}"
-        case _:
-            url = "memory:"
+    url = storage_url(backend, folder, lambda: request.getfixturevalue("pgbench").url)
     with service(url, folder / "log") as made:
         yield made
 

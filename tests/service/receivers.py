@@ -67,16 +67,23 @@ class Receiver:
 
 
 @contextmanager
-def receiving(answer: Answer = lambda _: 200) -> Iterator[Receiver]:
-    receiver = Receiver(answer)
-    thread = threading.Thread(target=receiver.server.serve_forever, args=(0.05,))
+def answering(server: ThreadingHTTPServer) -> Iterator[None]:
+    """Have a server answer in a thread of its own."""
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
-        yield receiver
+        yield
     finally:
-        receiver.server.shutdown()
+        server.shutdown()
         thread.join()
-        receiver.server.server_close()
+        server.server_close()
+
+
+@contextmanager
+def receiving(answer: Answer = lambda _: 200) -> Iterator[Receiver]:
+    receiver = Receiver(answer)
+    with answering(receiver.server):
+        yield receiver
 
 
 def read_stream(

@@ -23,6 +23,7 @@ from cryptography.x509.oid import NameOID
 
 from numscript.service import access
 from numscript.service.settings import Settings
+from tests.service.receivers import answering
 from tests.service.servers import running
 from tests.service.test_serve import free_port, serving
 
@@ -66,15 +67,9 @@ def issuing(issuer: Issuer, port: int = 0, tls: ssl.SSLContext | None = None) ->
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
-        scheme = "http" if tls is None else "https"
+    scheme = "http" if tls is None else "https"
+    with answering(server):
         yield f"{scheme}://localhost:{server.server_address[1]}/keys"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def ask(url: str, name: str, kid: str | None = None) -> httpx.Response:

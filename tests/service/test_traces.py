@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +14,7 @@ import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tests.service.receivers import until
+from tests.service.receivers import answering, until
 from tests.service.servers import postings
 from tests.service.test_serve import free_port, serving
 
@@ -67,14 +66,8 @@ def attributes(row: Any) -> dict[str, Any]:
 @contextmanager
 def collecting() -> Iterator[Collector]:
     collector = Collector()
-    thread = threading.Thread(target=collector.server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
+    with answering(collector.server):
         yield collector
-    finally:
-        collector.server.shutdown()
-        thread.join()
-        collector.server.server_close()
 
 
 @contextmanager

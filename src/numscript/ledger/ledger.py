@@ -306,25 +306,20 @@ class Ledger:
         results = self._committer.submit(waiting)
         return [_bulk_result(item, waiting.lines.get(at, 0)) for at, item in enumerate(results)]
 
-    def together(self, requests: Sequence[Request]) -> list[Transaction | Log | NumscriptError]:
+    def together(self, requests: Sequence[Request]) -> list[Transaction | Log | BaseException]:
         """Do requests of several callers in one transaction of the database, each for itself.
 
         It is as if each of them had come on a thread of its own: one that fails leaves the others
         alone. The results are in the order of the requests; a failure is a result, and is not
         raised.
         """
-        results: list[Any] = []
         if not requests:
-            return results
+            return []
         waiting = [Waiting((_prepared(request),)) for request in requests]
-        for outcome in self._committer.submit_all(waiting):
-            if not isinstance(outcome, BaseException):
-                results += outcome
-            elif isinstance(outcome, NumscriptError):
-                results.append(outcome)
-            else:
-                raise outcome
-        return results
+        return [
+            outcome if isinstance(outcome, BaseException) else outcome[0]
+            for outcome in self._committer.submit_all(waiting)
+        ]
 
     def _do(self, request: Request, *, dry_run: bool = False) -> Transaction | Log:
         """Have one request decided, and committed unless it is a dry run."""

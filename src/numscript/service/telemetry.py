@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
@@ -38,7 +39,7 @@ class NoTraces(ValueError):  # noqa: N818 - what it is about
     """What traces need is not installed."""
 
 
-class Shown(logging.Formatter):
+class Shown(logging.Formatter, ABC):
     """Writes a record as a line of its own form."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -47,9 +48,9 @@ class Shown(logging.Formatter):
         fields = getattr(record, "fields", {})
         return self.line(record.created, record.levelname, record.getMessage(), fields, raised)
 
+    @abstractmethod
     def line(self, at: float, level: str, message: str, fields: Fields, raised: str = "") -> str:
         """The line of a message. at: in seconds since 1970."""
-        raise NotImplementedError
 
 
 def write_time(at: float) -> str:

@@ -8,6 +8,7 @@ datetimes in UTC.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -277,7 +278,7 @@ class Session(Protocol):
         ...
 
 
-class Closing:
+class Closing(ABC):
     """What is closed at the end of a `with` block."""
 
     def __enter__(self) -> Self:
@@ -286,9 +287,9 @@ class Closing:
     def __exit__(self, *_problem: object) -> None:
         self.close()
 
+    @abstractmethod
     def close(self) -> None:
         """Let go of files and connections."""
-        raise NotImplementedError
 
 
 class Storage(Protocol):
