@@ -7,20 +7,33 @@ nothing with the first but the database.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
+import psycopg
 import pytest
 
 from numscript import errors
 from numscript.diagnostics import Kind, NumscriptError
-from numscript.ledger import Ledger, LedgerError, Post, Posting, committer
-from numscript.ledger import books as books_module
-from numscript.storage import Changes, HeadMoved, Storage, TryAgain, open_storage
+from numscript.ledger import (
+    Ledger,
+    LedgerError,
+    Post,
+    Posting,
+    Request,
+    Revert,
+    SetMetadata,
+    Transaction,
+    cache,
+    committer,
+)
+from numscript.storage import Changes, HeadMoved, Known, Storage, TryAgain, open_storage
 from numscript.storage.pipeline import Pipeline
-from numscript.storage.postgres import PostgresStorage
+from numscript.storage.postgres import PostgresSession, PostgresStorage
 from tests.storage.backends import START, Clock
 
 SALE = [Posting("world", "a", 100, "USD/2")]
@@ -163,7 +176,7 @@ def test_a_commit_that_arrives_too_late_is_fenced_off(postgres: PostgresStorage,
     after = head._replace(log=2, hash="f" * 64, date=START + timedelta(days=1))
 
     def commit_late() -> None:
-        with postgres.write(name, known=head) as late:
+        with postgres.write(name, known=Known(head)) as late:
             assert not late.holds
             with pytest.raises(TryAgain):
                 postgres.settle(name, 2, "somebody", OSError())
@@ -177,8 +190,6 @@ def test_a_commit_that_arrives_too_late_is_fenced_off(postgres: PostgresStorage,
 
 
 def test_a_connection_that_the_server_closed_is_replaced(postgres_url: str, name: str) -> None:
-    import psycopg
-
     storage = open_storage(postgres_url)
     ledger = Ledger(storage, name)
     ledger.post(SALE)
@@ -189,6 +200,110 @@ def test_a_connection_that_the_server_closed_is_replaced(postgres_url: str, name
     assert ledger.post(SALE).id == 2
     assert ledger.verify() == []
     storage.close()
+
+
+@pytest.mark.parametrize("fate", ["done", "refused", "answer lost", "cut off"])
+def test_a_commit_waits_for_the_one_before_it(
+    postgres: PostgresStorage, name: str, monkeypatch: pytest.MonkeyPatch, fate: str
+) -> None:
+    """The second is decided and sent before anybody knows what becomes of the first."""
+    ledger = Ledger(postgres, name, clock=Clock())
+    ledger.post(SALE, reference="taken")
+    ledger.post(DEBIT)
+    ledger.post(SALE)
+    behind = Behind(monkeypatch)
+    lose = fate in ("answer lost", "cut off")
+    add, finish = PostgresSession._add, Pipeline.finish
+
+    def cut_off(session: PostgresSession, steps: Any) -> None:
+        if fate == "cut off" and session in behind.sessions[:1] and steps == [("COMMIT", ())]:
+            return
+        add(session, steps)
+
+    def lost(pipeline: Pipeline) -> Any:
+        if lose and pipeline.connection is behind.sessions[0].connection:
+            pipeline.connection.close()
+            raise psycopg.OperationalError("the connection was lost")
+        return finish(pipeline)
+
+    monkeypatch.setattr(PostgresSession, "_add", cut_off)
+    monkeypatch.setattr(Pipeline, "finish", lost)
+    reference = "taken" if fate == "refused" else "free"
+    first, debit = behind.do(ledger, Post(SALE, reference=reference), Post(DEBIT))
+    assert isinstance(debit, Transaction)
+    if fate == "refused":
+        assert isinstance(first, LedgerError)
+        assert isinstance(first.kind, errors.DuplicateReference)
+        assert debit.id == 4
+    else:
+        assert isinstance(first, Transaction)
+        assert sorted((first.id, debit.id)) == [4, 5]
+    assert ledger.balances("a") == {"USD/2": 0 if fate == "refused" else 100}
+    assert ledger.verify() == []
+    assert ledger.post(SALE).id == (5 if fate == "refused" else 6)
+
+
+def test_what_a_commit_under_way_changes_is_known_to_the_next(
+    postgres: PostgresStorage, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database does not show it before it is committed."""
+    ledger = Ledger(postgres, name, clock=Clock())
+    ledger.post(SALE)
+    ledger.set_metadata("c", {"x": "1"})
+
+    def both(first: Request, second: Request) -> list[object]:
+        with monkeypatch.context() as patch:
+            return Behind(patch).do(ledger, first, second)
+
+    _, again = both(Revert(1), Revert(1))
+    assert isinstance(again, LedgerError)
+    assert isinstance(again.kind, errors.AlreadyReverted)
+    both(SetMetadata(1, {"a": "1"}), SetMetadata(1, {"b": "2"}))
+    assert ledger.transaction(1).metadata == {"a": "1", "b": "2"}
+    both(SetMetadata("c", {"y": "1"}), SetMetadata("c", {"z": "2"}))
+    assert ledger.account("c").metadata == {"x": "1", "y": "1", "z": "2"}
+    once = Post(SALE, idempotency_key="k", reference="r")
+    first, again = both(once, once)
+    assert isinstance(first, Transaction)
+    assert isinstance(again, Transaction)
+    assert (again.id, again.replayed) == (first.id, True)
+    monkeypatch.setattr(cache, "MAX_RECORDS", 0)
+    with pytest.raises(AssertionError, match="never passed on"):
+        both(Revert(first.id), Post(SALE))
+    assert ledger.verify() == []
+
+
+class Behind:
+    """Does one request while the commit of another is under way."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.sent = Event()
+        self.sessions: list[PostgresSession] = []
+        commit = PostgresSession.commit
+
+        def observed(session: PostgresSession) -> None:
+            self.sessions.append(session)
+            if len(self.sessions) == 2:
+                assert session.pending
+                self.sent.set()
+            commit(session)
+
+        monkeypatch.setattr(PostgresSession, "commit", observed)
+
+    def do(self, ledger: Ledger, first: Request, second: Request) -> list[object]:
+        """What comes of both; the first is on its way before the second is decided."""
+        other: list[Future[list[Any]]] = []
+
+        def go_on() -> None:
+            other.append(threads.submit(ledger.together, [second]))
+            # A request that is refused, or done already, is decided again behind the lock.
+            other[0].add_done_callback(lambda _: self.sent.set())
+            self.sent.wait(2)
+
+        with ThreadPoolExecutor(1) as threads:
+            (one,) = ledger.together([first], go_on)
+            assert other, "never passed on"
+            return [one, *other[0].result()]
 
 
 @pytest.mark.parametrize("warm", [False, True])
@@ -215,7 +330,7 @@ def test_a_bulk_that_is_sent_in_parts_is_undone_whole(
 def test_books_that_grow_too_big_are_forgotten(
     storage: Storage, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(books_module, "MAX_KEPT", 6)
+    monkeypatch.setattr(cache, "MAX_KEPT", 6)
     ledger = Ledger(storage, name, clock=Clock())
     for turn in range(10):
         ledger.post([Posting("world", f"a:{turn % 5}", 10, "USD/2")])

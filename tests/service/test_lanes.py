@@ -12,6 +12,7 @@ import pytest
 from numscript.ledger import Ledger
 from numscript.service.settings import Settings
 from numscript.service.state import State
+from numscript.storage.pipeline import Pipeline
 from tests.service.servers import Api, postings, running
 
 GOOD = {"postings": postings("world bob 1 USD")}
@@ -25,17 +26,23 @@ SCRIPT = {
 
 
 class Together:
-    """Holds the first group up until it is let go, and keeps how many were in each."""
+    """Holds the first group up until it is let go, and keeps how many were in each.
+
+    third: is set when a third group is begun.
+    """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.go = threading.Event()
+        self.third = threading.Event()
         self.sizes: list[int] = []
         together = Ledger.together
 
-        def slow(ledger: Ledger, requests: Any) -> Any:
+        def slow(ledger: Ledger, requests: Any, passed: Any) -> Any:
             self.sizes.append(len(requests))
+            if len(self.sizes) == 3:
+                self.third.set()
             self.go.wait(30)
-            return together(ledger, requests)
+            return together(ledger, requests, passed)
 
         monkeypatch.setattr(Ledger, "together", slow)
 
@@ -87,6 +94,33 @@ def test_calls_that_come_together_are_answered_each_for_itself(
         api.close()
 
 
+def test_the_next_group_is_planned_while_a_distant_storage_commits_one(
+    monkeypatch: pytest.MonkeyPatch, postgres_url: str
+) -> None:
+    held = Together(monkeypatch)
+    finish = Pipeline.finish
+
+    def wait_for_the_next(pipeline: Pipeline) -> Any:
+        if len(held.sizes) == 2:
+            assert held.third.wait(20), "nobody planned the next group"
+        return finish(pipeline)
+
+    with running(Settings(postgres_url)) as url, ThreadPoolExecutor(4) as threads:
+        api = Api(url, f"l{time.time_ns()}")
+        api.call("POST", "/v2/{l}", status=204)
+        path, sent = "/v2/{l}/transactions", []
+        for at in range(3):
+            sent.append(threads.submit(api.send, "POST", path, GOOD))
+            under_way(api, at + 1)
+        monkeypatch.setattr(Pipeline, "finish", wait_for_the_next)
+        held.go.set()
+        assert sent[0].result().status_code == 200
+        sent.append(threads.submit(api.send, "POST", path, GOOD))
+        assert [future.result().json()["data"]["id"] for future in sent] == [1, 2, 3, 4]
+        assert held.sizes == [1, 2, 1]
+        api.close()
+
+
 def test_those_who_follow_a_ledger_are_told_of_a_group(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     monkeypatch.setattr(State, "committed", lambda _, ledger: told.append(ledger))
@@ -104,7 +138,7 @@ def test_an_accident_with_a_group_is_told_to_all_of_it_and_leaves_the_next_alone
 ) -> None:
     together = Ledger.together
 
-    def broken(_ledger: Ledger, _requests: Any) -> Any:
+    def broken(_ledger: Ledger, _requests: Any, _passed: Any) -> Any:
         raise ZeroDivisionError
 
     with running(Settings("memory:")) as url:

@@ -1,13 +1,12 @@
 """The deciding: what a request does to the books, worked out in memory over one session.
 
-`Books` lies over a session as the store that scripts read, and sees what was decided before in the
-same session. What a request changes is taken back if it fails, so that it never spoils the others
-that are committed with it. `changes` is what has to be written in the end.
+What a request changes is taken back if it fails, so that it never spoils the others that are
+committed with it. `changes` is what has to be written in the end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from json.encoder import encode_basestring as quote
 from typing import Any, cast
@@ -16,6 +15,7 @@ from numscript import errors
 from numscript.diagnostics import ExecutionError, LedgerError
 from numscript.embedding import Program
 from numscript.ledger import chain
+from numscript.ledger.cache import Cache
 from numscript.ledger.requests import (
     DeleteMetadata,
     Post,
@@ -31,12 +31,10 @@ from numscript.ledger.requests import (
 )
 from numscript.prelude import WORLD
 from numscript.runtime.result import Posting
-from numscript.runtime.store import BalanceKey, MetadataQuery, is_scale
-from numscript.storage.filters import BIGGEST_ID
+from numscript.runtime.store import BalanceKey
 from numscript.storage.protocol import (
     AccountRow,
     Changes,
-    Found,
     Head,
     Holding,
     Log,
@@ -44,7 +42,6 @@ from numscript.storage.protocol import (
     Session,
     Transaction,
     Volume,
-    Wanted,
     write_instant,
 )
 
@@ -53,15 +50,13 @@ REVERTS = "com.formance.spec/state/reverts"
 NONE_YET = Holding(0, 0, 0)
 FIRST_FLOORS: dict[str, int | None] = {WORLD: None}
 """The floors of new balances that are not 0."""
-MAX_KEPT = 20_000
-"""The most accounts and volumes that are kept from one session to the next."""
 _ABSENT: Any = object()
 new = tuple.__new__
 """Makes a named tuple in half the time that calling its class takes. Nothing tells if a field is
 missing: it is for the volumes, which each posting makes."""
 
 
-class Books:
+class Books(Cache):
     """The books of one ledger during one session, with what was decided so far.
 
     now: the date of all that is decided; it never lies before that of the log's last line.
@@ -69,20 +64,11 @@ class Books:
     """
 
     def __init__(self, session: Session, name: str, now: datetime) -> None:
-        self.session = session
-        self.name = name
+        super().__init__(session, name)
         self.now = now
         self.now_text = write_instant(now)
         self.before = self.head = session.head
-        self.problem: Exception | None = None
-        self.presumed = False
         self.sent = False
-        self.holdings: dict[BalanceKey, Holding | None] = {}
-        self.accounts: dict[str, AccountRow | None] = {}
-        self.transactions: dict[int, Transaction | None] = {}
-        self.references: dict[str, int | None] = {}
-        self.keys: dict[str, Log | None] = {}
-        self.scales: set[BalanceKey] = set()
         self.logs: list[Log] = []
         self.touched: dict[BalanceKey, Holding | None] = {}
         self.changed_accounts: dict[str, None] = {}
@@ -93,114 +79,10 @@ class Books:
 
     def carry_on(self, session: Session, now: datetime) -> None:
         """Go on in a session that begins where the last one ended."""
-        self.session = session
+        self.open(session)
         self.now = now
         self.now_text = write_instant(now)
-        self.presumed = self.sent = False
-
-    # --- reading ---
-
-    def missing(self, wanted: Wanted) -> Wanted:
-        """What of a batch is not at hand, but for what is presumed to be new."""
-        return Wanted(
-            [key for key in wanted.volumes if key not in self.holdings],
-            [address for address in wanted.accounts if address not in self.accounts],
-            wanted.transactions,
-        )
-
-    def take_over(self, wanted: Wanted, found: Found) -> None:
-        """Keep what was found, and that there is nothing where nothing was found."""
-        holdings = self.holdings
-        for key in wanted.volumes:
-            if key[1].endswith("/*"):
-                self.scales.add(key)
-            elif key not in holdings:
-                holdings[key] = found.volumes.get(key)
-        if self.scales:
-            for key, holding in found.volumes.items():
-                holdings.setdefault(key, holding)
-        for address in wanted.accounts:
-            self.accounts.setdefault(address, found.accounts.get(address))
-        for number in wanted.transactions:
-            self.transactions.setdefault(number, found.transactions.get(number))
-        for reference in wanted.references:
-            self.references.setdefault(reference, found.references.get(reference))
-        for key_text in wanted.keys:
-            self.keys.setdefault(key_text, found.keys.get(key_text))
-
-    def find(self, wanted: Wanted) -> None:
-        """Read a batch. What goes wrong is kept: a script's run would hide it in its own error."""
-        try:
-            self.take_over(wanted, self.session.find(wanted))
-        except Exception as problem:
-            self.problem = problem
-            raise
-
-    def get_balances(self, query: Sequence[BalanceKey]) -> Mapping[BalanceKey, int]:
-        """The balances as they are after all that was decided, for scripts."""
-        holdings, scales = self.holdings, self.scales
-        missing = [key for key in query if key not in holdings and key not in scales]
-        if missing:
-            self.find(Wanted(volumes=missing))
-        answer: dict[BalanceKey, int] = {}
-        for key in query:
-            holding = holdings.get(key)
-            if holding is not None:
-                answer[key] = holding[0] - holding[1]
-            elif key in scales:
-                answer |= self.all_scales(key[0], key[1][:-2])
-        return answer
-
-    def all_scales(self, account: str, unscaled: str) -> dict[BalanceKey, int]:
-        """The uncoloured balances of an account in all precisions of an asset."""
-        return {
-            key: holding[0] - holding[1]
-            for key, holding in self.holdings.items()
-            if holding is not None and key[0] == account and not key[2]
-            if is_scale(key[1], unscaled)
-        }
-
-    def get_metadata(self, query: MetadataQuery) -> Mapping[str, Mapping[str, str]]:
-        """The metadata of accounts after all that was decided, for scripts."""
-        self.load_accounts(query)
-        rows = {address: self.accounts[address] for address in query}
-        return {address: row.metadata for address, row in rows.items() if row is not None}
-
-    def load_accounts(self, addresses: Iterable[str]) -> None:
-        """Have accounts at hand."""
-        accounts = self.accounts
-        missing = [address for address in addresses if address not in accounts]
-        if missing:
-            self.find(Wanted(accounts=missing))
-
-    def transaction(self, number: int) -> Transaction:
-        """A transaction by its id. Raises LedgerError."""
-        if number not in self.transactions and 0 < number <= BIGGEST_ID:
-            self.find(Wanted(transactions=(number,)))
-        found = self.transactions.get(number)
-        if found is None:
-            raise LedgerError.of(errors.UnknownTransaction(ledger=self.name, id=number))
-        return found
-
-    def log_of_key(self, key: str) -> Log | None:
-        """The line that was written under an idempotency key."""
-        if key not in self.keys:
-            if not self.session.holds:
-                self.presumed = True
-                return None
-            self.find(Wanted(keys=(key,)))
-        return self.keys[key]
-
-    def check_reference(self, reference: str) -> None:
-        """Refuse a reference that another transaction has."""
-        if reference not in self.references:
-            if not self.session.holds:
-                self.presumed = True
-                return
-            self.find(Wanted(references=(reference,)))
-        number = self.references[reference]
-        if number is not None:
-            raise LedgerError.of(errors.DuplicateReference(name=reference, id=number))
+        self.sent = False
 
     # --- deciding ---
 
@@ -359,26 +241,6 @@ class Books:
         )
 
     # --- changing ---
-
-    def load_holdings(self, postings: Iterable[Posting]) -> None:
-        """Have at hand all that postings touch."""
-        holdings, accounts = self.holdings, self.accounts
-        volumes: dict[BalanceKey, None] = {}
-        addresses: dict[str, None] = {}
-        for source, destination, _, asset, color in postings:
-            for address in (source, destination):
-                key = (address, asset, color)
-                if key not in holdings:
-                    volumes[key] = None
-                if address not in accounts:
-                    addresses[address] = None
-        if volumes or addresses:
-            self.find(Wanted(volumes=tuple(volumes), accounts=tuple(addresses)))
-
-    def balance(self, key: BalanceKey) -> int:
-        """A balance that is at hand."""
-        holding = self.holdings[key]
-        return 0 if holding is None else holding[0] - holding[1]
 
     def add_transaction(
         self,
@@ -618,9 +480,7 @@ class Books:
     def close(self) -> None:
         """Keep for the next session what it may need again, and not too much of it."""
         self.written()
-        self.transactions, self.references, self.keys = {}, {}, {}
-        if len(self.holdings) + len(self.accounts) > MAX_KEPT:
-            self.holdings, self.accounts, self.scales = {}, {}, set()
+        self.forget()
 
     def written(self) -> None:
         """Start anew behind what `changes` gave: it was appended to the session."""

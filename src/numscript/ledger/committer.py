@@ -8,12 +8,17 @@ The books are kept from one group to the next. Where the storage is distant, a g
 them without asking, on the presumption that nobody else wrote since, that its idempotency keys are
 new and its references free. The commit proves that, or fails whole; then the group is decided
 again behind the head's lock.
+
+Where callers wait on a distant storage, the lead is passed on as soon as a group's commit is on its
+way: the next group is decided while the database works on this one, and sent behind it. Should
+this one fail, the next one's commit fails with it, since the head is another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -22,7 +27,15 @@ from numscript.collector import without_collector
 from numscript.diagnostics import LedgerError, NumscriptError, StorageError
 from numscript.ledger.books import Books
 from numscript.ledger.requests import Request, wanted_by
-from numscript.storage.protocol import NOTHING, HeadMoved, Session, Storage, TryAgain, Wanted
+from numscript.storage.protocol import (
+    NOTHING,
+    HeadMoved,
+    Known,
+    Session,
+    Storage,
+    TryAgain,
+    Wanted,
+)
 
 MAX_GROUP = 512
 """The most requests that are committed together, so that no caller waits for very many others."""
@@ -34,6 +47,8 @@ MANY = 100
 """From how many requests on a group is sent in parts, and decided with the collector held."""
 PARTS = 4
 """How many parts those are at the most, so that there is an end to the number of statements."""
+COMPANY = 16
+"""How many commits pass the lead on early after a caller had to wait."""
 MAX_CAUTION = 64
 """The most commits that lock first after another process was found to write."""
 
@@ -108,14 +123,20 @@ def _not_run(failed: int) -> NumscriptError:
 class Turn:
     """One thread's place in the queue, with all that it has to be committed.
 
-    wake: is released when all is done, or when it is this thread's turn to lead.
+    wake: is released when all is done, or when it is this thread's turn to lead. led: the other
+    turns that it commits while it leads. passed: is called once, when the commit is on its way and
+    the next group may be decided.
     """
 
-    __slots__ = ("leads", "waiting", "wake")
+    __slots__ = ("leads", "led", "passed", "waiting", "wake")
 
-    def __init__(self, waiting: Sequence[Waiting]) -> None:
+    def __init__(
+        self, waiting: Sequence[Waiting], passed: Callable[[], None] | None = None
+    ) -> None:
         self.waiting = waiting
+        self.passed = passed
         self.leads = False
+        self.led: Sequence[Turn] = ()
         self.wake: Any = None
 
 
@@ -137,8 +158,11 @@ class Committer:
         self.sleep = sleep
         self.lock = Lock()
         self.queue: list[Turn] = []
+        self.returning: list[Turn] = []
         self.busy = False
         self.books: Books | None = None
+        self.pending: Turn | None = None
+        self.company = 0
         self.caution = 0
         self.cautious = 0
 
@@ -149,11 +173,17 @@ class Committer:
             raise outcome
         return outcome
 
-    def submit_all(self, waiting: Sequence[Waiting]) -> list[list[Any] | BaseException]:
-        """Have all that waits decided and committed; the results of each, or what stopped it."""
-        turn = Turn(waiting)
+    def submit_all(
+        self, waiting: Sequence[Waiting], passed: Callable[[], None] | None = None
+    ) -> list[list[Any] | BaseException]:
+        """Have all that waits decided and committed; the results of each, or what stopped it.
+
+        passed: is called if others may be decided while these are committed.
+        """
+        turn = Turn(waiting, passed)
         with self.lock:
             if self.busy:
+                self.company = COMPANY
                 turn.wake = Lock()
                 turn.wake.acquire()
                 self.queue.append(turn)
@@ -172,25 +202,23 @@ class Committer:
             turn.wake.acquire()
         except BaseException:
             with self.lock:
-                if turn in self.queue:
-                    self.queue.remove(turn)
-                leads = turn.leads
-            if leads:
-                self.hand_on()
+                for queue in (self.queue, self.returning):
+                    if turn in queue:
+                        queue.remove(turn)
+            self.hand_on(turn)
             raise
 
     def lead(self, own: Turn) -> None:
         """Do a group with one's own requests, and hand the lead on."""
-        turns = [own]
         group = [*own.waiting]
         try:
             with self.lock:
-                others = self.queue[: MAX_GROUP - 1]
+                others = self.queue[: self.share()]
                 del self.queue[: len(others)]
-            turns += others
+            own.led = others
             for turn in others:
                 group += turn.waiting
-            self.commit_group(group)
+            self.commit_group(group, own)
         except Exception as problem:
             for waiting in group:
                 if not waiting.done:
@@ -202,49 +230,90 @@ class Committer:
                     waiting.error = StorageError.of(errors.OutcomeUnknown(reason=reason))
             raise
         finally:
-            for turn in turns[1:]:
+            for turn in own.led:
                 turn.wake.release()
-            self.hand_on()
+            self.hand_on(own)
 
-    def hand_on(self) -> None:
-        """Give the lead to whoever waits longest, if anybody does."""
+    def share(self) -> int:
+        """How many of those that wait are led together.
+
+        Half of all callers while the other half's commit is under way: a commit costs about as much
+        for one as for a few.
+        """
+        if self.pending is None:
+            return MAX_GROUP - 1
+        return min(MAX_GROUP - 1, (len(self.queue) + len(self.pending.led) + 1) // 2)
+
+    def hand_on(self, turn: Turn) -> None:
+        """Give the lead, if this one has it, to whoever waits longest, if anybody does."""
         with self.lock:
-            if not self.queue:
+            if not turn.leads:
+                return
+            turn.leads = False
+            queue = self.returning or self.queue
+            if not queue:
                 self.busy = False
                 return
-            following = self.queue.pop(0)
+            following = queue.pop(0)
             following.leads = True
         following.wake.release()
 
-    def commit_group(self, group: list[Waiting]) -> None:
+    def pass_on(self, turn: Turn, books: Books) -> None:
+        """Let the next group be decided while the commit of this one is under way.
+
+        It sees what this one changed in the books only, so not if they are about to forget that.
+        """
+        if books.is_full:
+            return
+        with self.lock:
+            self.books, self.pending = books, turn
+        self.hand_on(turn)
+        for each in (turn, *turn.led):
+            passed, each.passed = each.passed, None
+            if passed is not None:
+                passed()
+
+    def lead_again(self, turn: Turn) -> None:
+        """Have the lead, also after it was passed on for a commit that failed then."""
+        if turn.leads:
+            return
+        with self.lock:
+            if self.busy:
+                turn.wake = Lock()
+                turn.wake.acquire()
+                self.returning.append(turn)
+            else:
+                self.busy = True
+                turn.leads = True
+        if not turn.leads:
+            self.wait(turn)
+        # Whatever was decided meanwhile may hang on what failed.
+        self.books = None
+
+    def commit_group(self, group: list[Waiting], turn: Turn) -> None:
         """Commit a group; where the database refuses the whole, each by itself."""
         try:
-            self.commit(group)
+            self.commit(group, turn)
         except StorageError as error:
             refusals = (errors.WriteRefused, errors.BrokenBound)
             if len(group) == 1 or not isinstance(error.kind, refusals):
                 raise
             for waiting in group:
                 try:
-                    self.commit([waiting])
+                    self.commit([waiting], turn)
                 except StorageError as own:
                     waiting.error = own
                     waiting.done = True
 
-    def commit(self, group: list[Waiting]) -> None:
+    def commit(self, group: list[Waiting], turn: Turn) -> None:
         """Decide and commit requests in one session, again if the database gives it up."""
+        self.lead_again(turn)
         wanted, now = NOTHING, self.clock()
         if self.storage.distant:
-            wanted = wanted_by(
-                [
-                    request
-                    for waiting in group
-                    for request in waiting.requests
-                    if not isinstance(request, NumscriptError)
-                ]
-            )
-            if self.presume(group, wanted, now):
+            if self.presume(group, turn, now):
                 return
+            self.lead_again(turn)
+            wanted = wanted_by_all(group)
         for attempt in range(MAX_TRIES):
             try:
                 with self.storage.write(self.name, wanted) as session:
@@ -255,12 +324,12 @@ class Committer:
             except TryAgain:
                 self.sleep(min(LONGEST_PAUSE, 0.001 * 2**attempt) * self.chance())
                 continue
-            self.finish(group, books if kept else None)
+            self.finish(group, turn, books if kept else None)
             return
         reason = f"other writers were in the way {MAX_TRIES} times"
         raise StorageError.of(errors.StorageUnavailable(reason=reason))
 
-    def presume(self, group: list[Waiting], wanted: Wanted, now: datetime) -> bool:
+    def presume(self, group: list[Waiting], turn: Turn, now: datetime) -> bool:
         """Commit a group from the books as they were left; whether that could be done."""
         books = self.books
         if books is None:
@@ -268,17 +337,20 @@ class Committer:
         if self.cautious:
             self.cautious -= 1
             return False
-        missing = books.missing(wanted)
-        if not any(missing):
-            missing = NOTHING
+        begun = None
+        if self.company or turn.passed is not None:
+            self.company = max(0, self.company - 1)
+            begun = partial(self.pass_on, turn, books)
+        known = Known(books.head, self.pending is not None, begun)
         try:
-            with self.storage.write(self.name, missing, books.head) as session:
+            with self.storage.write(self.name, NOTHING, known) as session:
                 books = self.open_books(session, now)
-                books.take_over(missing, session.found)
+                books.ahead = partial(wanted_by_all, group)
                 self.decide(group, books)
         except HeadMoved:
-            self.caution = min(MAX_CAUTION, 2 * self.caution + 1)
-            self.cautious = self.caution
+            if not known.pending:
+                self.caution = min(MAX_CAUTION, 2 * self.caution + 1)
+                self.cautious = self.caution
             return False
         except (TryAgain, Presumed):
             return False
@@ -288,7 +360,7 @@ class Committer:
                 raise
             return False
         self.caution //= 2
-        self.finish(group, books)
+        self.finish(group, turn, books)
         return True
 
     def open_books(self, session: Session, now: datetime) -> Books:
@@ -325,13 +397,30 @@ class Committer:
             books.session.commit()
         return good
 
-    def finish(self, group: list[Waiting], books: Books | None) -> None:
-        """Keep the books of a session that went well."""
-        if books is not None:
-            books.close()
-        self.books = books
+    def finish(self, group: list[Waiting], turn: Turn, books: Books | None) -> None:
+        """Keep the books of a session that went well, unless they were passed on."""
+        if turn.leads:
+            if books is not None:
+                books.close()
+            self.books, self.pending = books, None
+        else:
+            with self.lock:
+                if self.pending is turn:
+                    self.pending = None
         for waiting in group:
             waiting.done = True
+
+
+def wanted_by_all(group: Sequence[Waiting]) -> Wanted:
+    """What a group will probably read."""
+    return wanted_by(
+        [
+            request
+            for waiting in group
+            for request in waiting.requests
+            if not isinstance(request, NumscriptError)
+        ]
+    )
 
 
 def decide_all(group: Sequence[Waiting], books: Books, part: int = 0) -> bool:

@@ -306,19 +306,22 @@ class Ledger:
         results = self._committer.submit(waiting)
         return [_bulk_result(item, waiting.lines.get(at, 0)) for at, item in enumerate(results)]
 
-    def together(self, requests: Sequence[Request]) -> list[Transaction | Log | BaseException]:
+    def together(
+        self, requests: Sequence[Request], passed: Callable[[], None] | None = None
+    ) -> list[Transaction | Log | BaseException]:
         """Do requests of several callers in one transaction of the database, each for itself.
 
         It is as if each of them had come on a thread of its own: one that fails leaves the others
         alone. The results are in the order of the requests; a failure is a result, and is not
-        raised.
+        raised. passed: is called, by a distant storage, as soon as another thread's requests can be
+        decided while these are committed.
         """
         if not requests:
             return []
         waiting = [Waiting((_prepared(request),)) for request in requests]
         return [
             outcome if isinstance(outcome, BaseException) else outcome[0]
-            for outcome in self._committer.submit_all(waiting)
+            for outcome in self._committer.submit_all(waiting, passed)
         ]
 
     def _do(self, request: Request, *, dry_run: bool = False) -> Transaction | Log:

@@ -1,14 +1,16 @@
 """Writes of one ledger that come at the same time: one thread plans, commits and answers them all.
 
 A ledger commits one group after the other in any case. Were each of its calls on a thread of its
-own, the threads would spend as long on waking each other as on the work.
+own, the threads would spend as long on waking each other as on the work. Over a distant storage
+there are two: the next group is planned and decided while the last one is committed.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from threading import Lock
+from functools import partial
+from threading import Event, Lock
 from typing import Any, NamedTuple, Protocol
 
 from numscript.ledger import Ledger, Request
@@ -96,26 +98,40 @@ class Lanes:
         return await in_time(row.answer, limit)
 
     def run(self, ledger: str, loop: asyncio.AbstractEventLoop) -> None:
-        """Do what waits at a ledger until nothing does."""
-        while True:
+        """Do what waits at a ledger, until nothing does or another thread does the rest."""
+        passed = Event()
+        while not passed.is_set():
             with self.lock:
                 rows = self.waiting[ledger][:MOST]
                 if not rows:
                     del self.waiting[ledger]
                     return
                 del self.waiting[ledger][: len(rows)]
-            replies = answer_all([row.rider for row in rows])
+            pass_on = partial(self.pass_on, ledger, loop, passed) if len(rows) > 1 else None
+            replies = answer_all([row.rider for row in rows], pass_on)
             self.committed(ledger)
             loop.call_soon_threadsafe(settle, rows, replies)
 
+    def pass_on(self, ledger: str, loop: asyncio.AbstractEventLoop, passed: Event) -> None:
+        """Have another thread do what comes, while what was taken is committed."""
+        passed.set()
+        with self.lock:
+            if not self.waiting[ledger]:
+                del self.waiting[ledger]
+                return
+        self.workers.start(lambda: self.run(ledger, loop))
 
-def answer_all(riders: Sequence[Rider]) -> list[Reply]:
-    """The answers to calls of one ledger, all of which are committed together."""
+
+def answer_all(riders: Sequence[Rider], passed: Callable[[], None] | None = None) -> list[Reply]:
+    """The answers to calls of one ledger, all of which are committed together.
+
+    passed: is called if others can be planned while they are.
+    """
     begun = [rider.begin() for rider in riders]
     plans = [plan for plan in begun if isinstance(plan, Plan)]
     try:
         outcomes: Sequence[object] = (
-            plans[0].ledger.together([plan.request for plan in plans]) if plans else ()
+            plans[0].ledger.together([plan.request for plan in plans], passed) if plans else ()
         )
     except Exception as problem:
         outcomes = [problem] * len(plans)

@@ -36,6 +36,7 @@ from numscript.storage.protocol import (
     Found,
     Head,
     Holding,
+    Known,
     Log,
     MetadataChange,
     Session,
@@ -104,7 +105,7 @@ class MemoryStorage(Closing):
         self,
         ledger: str,
         wanted: Wanted = NOTHING,
-        known: Head | None = None,
+        known: Known | None = None,
         create: datetime | None = None,
     ) -> Iterator[Session]:
         """A session that holds the ledger, or all of them while it creates one."""

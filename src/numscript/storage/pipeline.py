@@ -51,6 +51,10 @@ class Pipeline:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.asked: list[tuple[bytes, bool]] = []
+        self.rows: list[list[tuple[Any, ...]]] = []
+        self.read = 0
+        self.problem: psycopg.Error | None = None
+        self.ended = False
         connection.pgconn.enter_pipeline_mode()
 
     def add(self, steps: Sequence[Step]) -> None:
@@ -68,24 +72,66 @@ class Pipeline:
             connection.close()
             raise
 
+    def report(self) -> None:
+        """Have the server tell of what was added so far as soon as it has run."""
+        self.connection.pgconn.send_flush_request()
+
+    def wait_for(self, count: int) -> bool:
+        """Wait until so many statements have run; whether all of them went well.
+
+        Nothing can be added after that. Raises psycopg's errors, of the connection only.
+        """
+        try:
+            if not self.ended:
+                self.ended = True
+                self.connection.pgconn.pipeline_sync()
+                _wait(self.connection, writes=True)
+            for name, new in self.asked[self.read : count]:
+                self._receive(name, new=new)
+            self.read = max(self.read, count)
+        except BaseException:
+            self.connection.close()
+            raise
+        return self.problem is None
+
     def finish(self) -> list[list[tuple[Any, ...]]]:
         """Wait until all has run; gives the rows of each. Raises psycopg's errors.
 
         What stops half-way leaves the connection closed, since nobody could tell its answers apart.
         """
         connection = self.connection
+        self.wait_for(len(self.asked))
         try:
-            connection.pgconn.pipeline_sync()
-            rows, problem = _receive(connection, self.asked)
+            result = _next(connection)
+            if result is None or result.status != ExecStatus.PIPELINE_SYNC:
+                raise psycopg.OperationalError("the pipeline came to no end")
+            aborted = connection.pgconn.pipeline_status == PipelineStatus.ABORTED
+            assert not aborted or self.problem is not None
             connection.pgconn.exit_pipeline_mode()
         except BaseException:
             connection.close()
             raise
-        if isinstance(problem, sql_errors.InvalidSqlStatementName):
+        if isinstance(self.problem, sql_errors.InvalidSqlStatementName):
             connection.close()
-        if problem is not None:
-            raise problem
-        return rows
+        if self.problem is not None:
+            raise self.problem
+        return self.rows
+
+    def _receive(self, name: bytes, *, new: bool) -> None:
+        """Take the results of one statement."""
+        connection = self.connection
+        for part in (True, False) if new else (False,):
+            result = _next(connection)
+            if result is None or result.status not in DONE:
+                if self.problem is None and result is not None:
+                    self.problem = sql_errors.error_from_result(result)
+            elif part:
+                connection.prepared.add(name)
+            else:
+                self.rows.append(_rows(result))
+            # A null result stands behind each.
+            if result is not None:
+                _next(connection)
 
 
 def send(connection: Connection, steps: Sequence[Step]) -> list[list[tuple[Any, ...]]]:
@@ -100,34 +146,6 @@ def is_readable(connection: Connection) -> bool:
     poll = select.poll()
     poll.register(connection.pgconn.socket, select.POLLIN)
     return bool(poll.poll(0))
-
-
-def _receive(
-    connection: Connection, asked: Sequence[tuple[bytes, bool]]
-) -> tuple[list[list[tuple[Any, ...]]], psycopg.Error | None]:
-    """All results of a pipeline, and the first error among them."""
-    rows: list[list[tuple[Any, ...]]] = []
-    problem: psycopg.Error | None = None
-    pgconn = connection.pgconn
-    _wait(connection, writes=True)
-    for name, new in asked:
-        for part in (True, False) if new else (False,):
-            result = _next(connection)
-            if result is None or result.status not in DONE:
-                if problem is None and result is not None:
-                    problem = sql_errors.error_from_result(result)
-            elif part:
-                connection.prepared.add(name)
-            else:
-                rows.append(_rows(result))
-            # A null result stands behind each.
-            if result is not None:
-                _next(connection)
-    result = _next(connection)
-    if result is None or result.status != ExecStatus.PIPELINE_SYNC:
-        raise psycopg.OperationalError("the pipeline came to no end")
-    assert pgconn.pipeline_status != PipelineStatus.ABORTED or problem is not None
-    return rows, problem
 
 
 def _next(connection: Connection) -> Any:

@@ -36,6 +36,7 @@ from numscript.storage.protocol import (
     Found,
     Head,
     HeadMoved,
+    Known,
     Log,
     Session,
     TryAgain,
@@ -62,6 +63,7 @@ READING = (
     "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), "
     "set_config('enable_seqscan', 'off', true)"
 )
+HOLD = "SELECT 1 FROM numscript_ledgers WHERE ledger = %s FOR UPDATE"
 NEW_LEDGER = "INSERT INTO numscript_ledgers VALUES (%s, %s, 0, 0, '', NULL) ON CONFLICT DO NOTHING"
 HEAD = (
     "SELECT last_transaction, last_log, last_hash, last_date, fence FROM numscript_ledgers "
@@ -238,7 +240,7 @@ class PostgresStorage(Closing):
         self,
         ledger: str,
         wanted: Wanted = NOTHING,
-        known: Head | None = None,
+        known: Known | None = None,
         create: datetime | None = None,
     ) -> Iterator[Session]:
         """A session that holds the ledger's head, or goes on from one that is known."""
@@ -362,6 +364,8 @@ class PostgresSession:
     found = NOTHING_FOUND
     holds = True
     fence = 0
+    pending = False
+    begun: Callable[[], None] | None = None
 
     def __init__(self, storage: PostgresStorage, connection: Connection, ledger: str) -> None:
         self.storage = storage
@@ -371,6 +375,7 @@ class PostgresSession:
         self.pipeline: Pipeline | None = None
         self.batches = 0
         self.last_log = 0
+        self.until_moved = 0
 
     def lock(self, wanted: Wanted, create: datetime | None) -> int:
         """Begin to write, behind the head's lock; gives the fence."""
@@ -387,14 +392,14 @@ class PostgresSession:
             steps.insert(1, (READING, ()))
         self._open(steps, wanted)
 
-    def go_on(self, known: Head, fence: int, wanted: Wanted) -> None:
+    def go_on(self, known: Known, fence: int, wanted: Wanted) -> None:
         """Begin from a head that is known, without asking. What is read is newer than that."""
         if is_readable(self.connection):
             # Nobody asked, so the server said goodbye: better known before anything is sent.
             self.connection.close()
             raise TryAgain
         self.holds = False
-        self.head = known
+        self.head, self.pending, self.begun = known
         self.fence = fence
         if wanted is not NOTHING:
             self.found = self.find(wanted)
@@ -445,12 +450,26 @@ class PostgresSession:
         if self.batches >= MAX_BATCHES:
             self._finish()
         self.writer = self.writer or uuid4().hex
-        steps = batches.writes(self.ledger, changes, self.fence, self.writer)
+        move, *steps = batches.writes(self.ledger, changes, self.fence, self.writer)
         if not self.last_log and not self.holds:
-            steps.insert(0, (BEGIN, ()))
+            self._begin(move)
+        else:
+            self._add([move])
         self.last_log = changes.head.log
         self._add(steps)
         self.batches += 1
+
+    def _begin(self, move: Step) -> None:
+        """Begin to write without a lock, by moving the head; it is ours as soon as that has run."""
+        first: list[Step] = [(BEGIN, ())]
+        if self.pending:
+            # Each statement sees what was committed before it: the next one, what this waits for.
+            first.append((HOLD, (self.ledger,)))
+        first.append(move)
+        self._add(first)
+        if self.begun is not None and self.pipeline is not None:
+            self.until_moved = len(first)
+            self.pipeline.report()
 
     def _add(self, steps: Sequence[Step]) -> None:
         """Send statements without waiting for what comes of them."""
@@ -460,7 +479,7 @@ class PostgresSession:
 
     def _finish(self) -> None:
         """Wait for what is under way."""
-        pipeline, self.pipeline, self.batches = self.pipeline, None, 0
+        pipeline, self.pipeline, self.batches, self.until_moved = self.pipeline, None, 0, 0
         if pipeline is not None:
             pipeline.finish()
 
@@ -474,6 +493,7 @@ class PostgresSession:
         """Commit, and wait for all that was sent."""
         try:
             self._add([("COMMIT", ())])
+            self._tell_begun()
             self._finish()
         except (sql_errors.SerializationFailure, sql_errors.DeadlockDetected):
             raise
@@ -482,6 +502,12 @@ class PostgresSession:
             if not self.connection.closed and not unclear:
                 raise
             self.storage.settle(self.ledger, self.last_log, self.writer, problem)
+
+    def _tell_begun(self) -> None:
+        """Wait until the head is ours, and tell whoever goes on from where it is."""
+        pipeline, begun = self.pipeline, self.begun
+        if begun is not None and pipeline is not None and pipeline.wait_for(self.until_moved):
+            begun()
 
     # --- queries ---
 

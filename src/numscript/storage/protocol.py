@@ -9,14 +9,16 @@ datetimes in UTC.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 from numscript.runtime.result import Posting
 from numscript.runtime.store import BalanceKey, MetadataQuery
 from numscript.storage.filters import Query
+
+T = TypeVar("T")
 
 
 class Volume(NamedTuple):
@@ -199,6 +201,20 @@ class Wanted(NamedTuple):
     references: Sequence[str] = ()
     keys: Sequence[str] = ()
 
+    def joined(self, other: Wanted) -> Wanted:
+        """What either asks for."""
+        return Wanted(
+            _joined(self.volumes, other.volumes),
+            _joined(self.accounts, other.accounts),
+            _joined(self.transactions, other.transactions),
+            _joined(self.references, other.references),
+            _joined(self.keys, other.keys),
+        )
+
+
+def _joined(one: Sequence[T], other: Sequence[T]) -> Sequence[T]:
+    return tuple(dict.fromkeys((*one, *other)))
+
 
 NOTHING = Wanted()
 
@@ -230,6 +246,19 @@ class Changes(NamedTuple):
     accounts: Sequence[AccountRow]
     account_metadata: Sequence[MetadataChange]
     transaction_metadata: Sequence[MetadataChange]
+
+
+class Known(NamedTuple):
+    """The end of a ledger as the caller of a distant storage saw it last.
+
+    pending: the commit that leads there is still under way in another session, and is waited for.
+    begun: is called during the commit as soon as another session may go on from the end that this
+    one leads to; whether it comes to that is not known by then.
+    """
+
+    head: Head
+    pending: bool = False
+    begun: Callable[[], None] | None = None
 
 
 class Session(Protocol):
@@ -311,17 +340,16 @@ class Storage(Protocol):
         self,
         ledger: str,
         wanted: Wanted = NOTHING,
-        known: Head | None = None,
+        known: Known | None = None,
         create: datetime | None = None,
     ) -> AbstractContextManager[Session]:
         """A session that holds the ledger's head, and what was asked for, read behind that lock.
 
         create: a ledger that does not exist is created, as of then, by this session's commit.
 
-        known: the end of the ledger as the caller saw it last. A distant storage may go on from
-        there without asking or holding anything; then the commit raises HeadMoved if the ledger's
-        end is another by now. Raises LedgerError (unknown ledger) and StorageError; TryAgain where
-        the database asks for the whole to be done again.
+        known: a distant storage may go on from there without asking or holding anything; then the
+        commit raises HeadMoved if the ledger's end is another by now. Raises LedgerError (unknown
+        ledger) and StorageError; TryAgain where the database asks for the whole to be done again.
         """
         ...
 

@@ -32,6 +32,7 @@ from numscript.storage.protocol import (
     Found,
     Head,
     Holding,
+    Known,
     Log,
     MetadataChange,
     Session,
@@ -231,7 +232,7 @@ class SQLiteStorage(Closing):
         self,
         ledger: str,
         wanted: Wanted = NOTHING,
-        known: Head | None = None,
+        known: Known | None = None,
         create: datetime | None = None,
     ) -> Iterator[Session]:
         """A session that holds the file for writing."""
