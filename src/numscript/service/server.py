@@ -16,6 +16,7 @@ import msgspec
 import uvicorn
 from starlette.types import ASGIApp
 
+from numscript.collector import collect_seldom
 from numscript.service.application import create_application
 from numscript.service.settings import Settings
 from numscript.service.telemetry import LOG, SHARED, start_logging
@@ -82,6 +83,7 @@ def serve(settings: Settings, listener: socket.socket) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, end)
         application = create_application(settings)
+        collect_seldom()
         server = uvicorn.Server(uvicorn.Config(application, **options))
         server.run(sockets=[listener])
         if not server.started:
@@ -116,7 +118,9 @@ def worker_application() -> ASGIApp:
     settings = Settings(**given | {name: tuple(given[name]) for name in several})
     start_logging(as_json=settings.json_logs)
     stop_with_parent()
-    return create_application(settings)
+    application = create_application(settings)
+    collect_seldom()
+    return application
 
 
 def stop_with_parent() -> None:
