@@ -197,6 +197,11 @@ def read_portion(value: object) -> Portion:
 
 def read_monetary(value: object) -> Monetary:
     """A monetary from `USD/2 100` (one space), `{"asset": ..., "amount": ...}` or a Monetary."""
+    if type(value) is dict and len(value) == 2:
+        asset, number = value.get("asset"), value.get("amount")
+        whole = type(number) is int and number.bit_length() <= MAX_BITS
+        if whole and type(asset) is str and _named(asset):
+            return _new_monetary(Monetary, (asset, number))
     if isinstance(value, str):
         asset, space, amount = value.partition(" ")
         if amount.isdecimal() and amount.isascii() and len(value) < MAX_DIGITS and _named(asset):

@@ -6,10 +6,10 @@ committed with it. `changes` is what has to be written in the end.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from json.encoder import encode_basestring as quote
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from numscript import errors
 from numscript.diagnostics import ExecutionError, LedgerError
@@ -51,9 +51,13 @@ NONE_YET = Holding(0, 0, 0)
 FIRST_FLOORS: dict[str, int | None] = {WORLD: None}
 """The floors of new balances that are not 0."""
 _ABSENT: Any = object()
+Sums: TypeAlias = dict[BalanceKey, tuple[int, int, bool, Holding | None]]
+"""What postings make of each balance: input, output, whether it gave, and what was there before."""
+Mark: TypeAlias = tuple[Head, int]
+"""A place in the books: the head, and how long the journal is."""
 new = tuple.__new__
 """Makes a named tuple in half the time that calling its class takes. Nothing tells if a field is
-missing: it is for the volumes, which each posting makes."""
+missing: it is for what each transaction makes."""
 
 
 class Books(Cache):
@@ -75,7 +79,7 @@ class Books(Cache):
         self.changed_transactions: dict[int, None] = {}
         self.account_metadata: list[MetadataChange] = []
         self.transaction_metadata: list[MetadataChange] = []
-        self.journal: list[tuple[dict[Any, Any], Any, Any]] = []
+        self.journal: list[tuple[Any, Any, Any]] = []
 
     def carry_on(self, session: Session, now: datetime) -> None:
         """Go on in a session that begins where the last one ended."""
@@ -106,17 +110,8 @@ class Books(Cache):
 
     def apply(self, request: Request, digest_: str | None) -> Transaction | Log:
         """Do what a request asks, without asking whether it was done before."""
-        match request:
-            case Post():
-                return self.post(request, digest_)
-            case Run():
-                return self.run(request, digest_)
-            case Revert():
-                return self.revert(request, digest_)
-            case SetMetadata(target, metadata, key):
-                return self.set_metadata(target, metadata, key, digest_)
-            case DeleteMetadata(target, name, key):
-                return self.delete_metadata(target, name, key, digest_)
+        done: Transaction | Log = DOINGS[type(request)](self, request, digest_)
+        return done
 
     def run(self, request: Run, digest_: str | None) -> Transaction:
         """Run a script on the books as they are now, and keep what it yields."""
@@ -262,9 +257,11 @@ class Books(Cache):
         head, now = self.head, self.now
         number = head[0] + 1
         reverts = None if reverted is None else reverted.id
-        transaction = Transaction(
-            number, postings, metadata, reference, timestamp, now, now, None, None, reverts, volumes
-        )
+        transaction = new(
+            Transaction,
+            (number, postings, metadata, reference, timestamp, now, now, None, None, reverts,
+             volumes, False, ()),
+        )  # fmt: skip
         row = chain.write_transaction(
             number, postings, metadata, reference,
             self.now_text if timestamp is now else write_instant(timestamp),
@@ -282,14 +279,15 @@ class Books(Cache):
                 reverted._replace(reverted_at=now, reverted_by=number, updated_at=now),
             )
             self.change(self.changed_transactions, reverted.id)
-        self.put(self.transactions, number, transaction)
+        self.transactions[number] = transaction
         if reference is not None:
             self.put(self.references, reference, number)
         if metadata:
             line = self.head.log
-            self.transaction_metadata += [
-                MetadataChange(number, key, value, line, now) for key, value in metadata.items()
-            ]
+            self.note(
+                self.transaction_metadata,
+                [MetadataChange(number, key, value, line, now) for key, value in metadata.items()],
+            )
         self.use_accounts(volumes, timestamp)
         for address, items in account_metadata.items():
             self.merge_account_metadata(address, items, timestamp)
@@ -302,7 +300,8 @@ class Books(Cache):
         except KeyError:
             self.load_holdings(postings)
             after = self.sum_up(postings, bounded=bounded)
-        holdings, touched, journal = self.holdings, self.touched, self.journal
+        holdings, touched = self.holdings, self.touched
+        self.journal.append((holdings, None, after))
         volumes: dict[BalanceKey, Volume] = {}
         for key, (input_, output, gave, old) in after.items():
             floor = FIRST_FLOORS.get(key[0], 0) if old is None else old[2]
@@ -310,21 +309,17 @@ class Books(Cache):
                 floor = input_ - output if output > input_ else 0
             if key not in touched:
                 touched[key] = old
-                journal.append((touched, key, _ABSENT))
-            journal.append((holdings, key, old))
             holdings[key] = new(Holding, (input_, output, floor))
             volumes[key] = new(Volume, (input_, output))
         return volumes
 
-    def sum_up(
-        self, postings: Sequence[Posting], *, bounded: bool
-    ) -> dict[BalanceKey, tuple[int, int, bool, Holding | None]]:
+    def sum_up(self, postings: Sequence[Posting], *, bounded: bool) -> Sums:
         """What postings make of each balance: input, output, whether it gave, what was before.
 
         Raises KeyError where a balance is not at hand, LedgerError where it does not suffice.
         """
         holdings = self.holdings
-        after: dict[BalanceKey, tuple[int, int, bool, Holding | None]] = {}
+        after: Sums = {}
         for source, destination, amount, asset, color in postings:
             key = (source, asset, color)
             if key in after:
@@ -375,23 +370,22 @@ class Books(Cache):
         metadata = _merged(row.metadata, items)
         self.put(self.accounts, address, row._replace(metadata=metadata, updated_at=now))
         self.change(self.changed_accounts, address)
-        self.account_metadata += [
-            MetadataChange(address, key, value, log, now) for key, value in items.items()
-        ]
+        self.note(
+            self.account_metadata,
+            [MetadataChange(address, key, value, log, now) for key, value in items.items()],
+        )
 
-    def set_metadata(
-        self, target: str | int, metadata: Mapping[str, str], key: str | None, digest_: str | None
-    ) -> Log:
+    def set_metadata(self, request: SetMetadata, digest_: str | None) -> Log:
         """Set metadata of an account or a transaction."""
+        target, metadata, key = request
         text = chain.write_metadata(metadata)
         return self.change_metadata(
             chain.SET_METADATA, target, metadata, f'"metadata":{text},', (key, digest_)
         )
 
-    def delete_metadata(
-        self, target: str | int, name: str, key: str | None, digest_: str | None
-    ) -> Log:
+    def delete_metadata(self, request: DeleteMetadata, digest_: str | None) -> Log:
         """Delete a key of metadata, whether it is there or not."""
+        target, name, key = request
         return self.change_metadata(
             chain.DELETE_METADATA, target, {name: None}, f'"key":{quote(name)},',
             (key, digest_),
@@ -418,9 +412,10 @@ class Books(Cache):
         changed = transaction._replace(metadata=metadata, updated_at=self.now)
         self.put(self.transactions, target, changed)
         self.change(self.changed_transactions, target)
-        self.transaction_metadata += [
-            MetadataChange(target, key, value, log.id, self.now) for key, value in items.items()
-        ]
+        self.note(
+            self.transaction_metadata,
+            [MetadataChange(target, key, value, log.id, self.now) for key, value in items.items()],
+        )
         return log
 
     def add_log(
@@ -434,9 +429,9 @@ class Books(Cache):
             hash_, chain.line_text(number, type_, self.now_text, data, key, digest_)
         )
         now = self.now
-        log = Log(number, type_, now, data, key, digest_, hash_)
+        log = new(Log, (number, type_, now, data, key, digest_, hash_, False))
         self.logs.append(log)
-        self.head = Head(transaction or last, number, hash_, now)
+        self.head = new(Head, (transaction or last, number, hash_, now))
         if key is not None:
             self.put(self.keys, key, log)
         return log
@@ -448,34 +443,39 @@ class Books(Cache):
         self.journal.append((table, key, table.get(key, _ABSENT)))
         table[key] = value
 
+    def note(self, changes: list[MetadataChange], more: Sequence[MetadataChange]) -> None:
+        """Note changes of metadata."""
+        self.journal.append((changes, len(changes), None))
+        changes += more
+
     def change(self, table: dict[Any, None], key: Any) -> None:
         """Note that something changed."""
         if key not in table:
             self.journal.append((table, key, _ABSENT))
             table[key] = None
 
-    def mark(self) -> tuple[Head, int, int, int, int]:
+    def mark(self) -> Mark:
         """Where the books are now."""
-        return (
-            self.head,
-            len(self.journal),
-            len(self.logs),
-            len(self.account_metadata),
-            len(self.transaction_metadata),
-        )
+        return self.head, len(self.journal)
 
-    def undo(self, mark: tuple[Head, int, int, int, int]) -> None:
+    def undo(self, mark: Mark) -> None:
         """Take back all that was decided since a mark."""
-        self.head, journal, logs, accounts, transactions = mark
-        while len(self.journal) > journal:
+        last = self.head.transaction
+        self.head, length = mark
+        while len(self.journal) > length:
             table, key, old = self.journal.pop()
-            if old is _ABSENT:
+            if table is self.holdings:
+                for moved, sums in old.items():
+                    table[moved] = sums[3]
+            elif isinstance(table, list):
+                del table[key:]
+            elif old is _ABSENT:
                 del table[key]
             else:
                 table[key] = old
-        del self.logs[logs:]
-        del self.account_metadata[accounts:]
-        del self.transaction_metadata[transactions:]
+        for number in range(self.head.transaction + 1, last + 1):
+            self.transactions.pop(number, None)
+        del self.logs[self.head.log - self.before.log :]
 
     def close(self) -> None:
         """Keep for the next session what it may need again, and not too much of it."""
@@ -519,11 +519,25 @@ class Books(Cache):
                 for number in self.changed_transactions
                 if number <= last
             ],
-            {key: (old, cast("Holding", self.holdings[key])) for key, old in self.touched.items()},
+            {
+                key: (old, holding)
+                for key, old in self.touched.items()
+                if (holding := self.holdings[key]) is not None and holding is not old
+            },
             [cast("AccountRow", self.accounts[address]) for address in self.changed_accounts],
             self.account_metadata,
             self.transaction_metadata,
         )
+
+
+DOINGS: dict[type, Callable[[Books, Any, str | None], Transaction | Log]] = {
+    Run: Books.run,
+    Post: Books.post,
+    Revert: Books.revert,
+    SetMetadata: Books.set_metadata,
+    DeleteMetadata: Books.delete_metadata,
+}
+"""What does each kind of request."""
 
 
 def _merged(metadata: Mapping[str, str], items: Mapping[str, str | None]) -> dict[str, str]:

@@ -89,6 +89,19 @@ class Cache:
 
     def get_balances(self, query: Sequence[BalanceKey]) -> Mapping[BalanceKey, int]:
         """The balances as they are after all that was decided, for scripts."""
+        holdings = self.holdings
+        answer: dict[BalanceKey, int] = {}
+        for key in query:
+            try:
+                holding = holdings[key]
+            except KeyError:
+                return self.read_balances(query)
+            if holding is not None:
+                answer[key] = holding[0] - holding[1]
+        return answer
+
+    def read_balances(self, query: Sequence[BalanceKey]) -> dict[BalanceKey, int]:
+        """As `get_balances`, where not all is at hand."""
         holdings, scales = self.holdings, self.scales
         missing = [key for key in query if key not in holdings and key not in scales]
         if missing:

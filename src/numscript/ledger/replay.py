@@ -14,6 +14,7 @@ from numscript import errors
 from numscript.diagnostics import LedgerError, NumscriptError, StorageError
 from numscript.ledger import chain
 from numscript.ledger.books import REVERTS, Books
+from numscript.ledger.requests import DeleteMetadata, SetMetadata
 from numscript.runtime.store import BalanceKey
 from numscript.storage.protocol import Found, Log, Storage, TryAgain, Wanted, write_instant
 
@@ -117,13 +118,15 @@ def _apply(
     books: Books, change: chain.Change, claim: tuple[str | None, str | None], line: int
 ) -> None:
     """Do what a line says to the books."""
+    key, digest = claim
     match change.type:
         case chain.SET_METADATA:
             target = change.account or change.transaction
-            books.set_metadata(target, change.metadata, *claim)
+            books.set_metadata(SetMetadata(target, change.metadata, key), digest)
             return
         case chain.DELETE_METADATA:
-            books.delete_metadata(change.account or change.transaction, change.key, *claim)
+            target = change.account or change.transaction
+            books.delete_metadata(DeleteMetadata(target, change.key, key), digest)
             return
     if change.transaction != books.head.transaction + 1:
         raise _broken(line, f"the transaction before it is {books.head.transaction}")

@@ -6,6 +6,7 @@ a change that breaks a bound or a unique key is refused.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -65,7 +66,7 @@ class Tables:
         self.holdings: dict[BalanceKey, Holding] = {}
         self.accounts: dict[str, AccountRow] = {}
         self.assets: dict[str, list[BalanceKey]] = {}
-        self.used: dict[str, list[int]] = {}
+        self.used: defaultdict[str, list[int]] = defaultdict(list)
         """The ids of the transactions that moved anything of an account, in order."""
         self.history: dict[str | int, list[MetadataChange]] = {}
 
@@ -230,16 +231,16 @@ class MemorySession:
         """Take over what was kept."""
         tables = self.tables
         for changes in self.staged:
+            tables.logs += changes.logs
             for log in changes.logs:
                 if log.idempotency_key is not None:
                     tables.keys[log.idempotency_key] = log.id - 1
-                tables.logs.append(log)
+            tables.transactions += changes.transactions
             for transaction in changes.transactions:
                 if transaction.reference is not None:
                     tables.references[transaction.reference] = transaction.id
-                tables.transactions.append(transaction)
                 for address in {key[0] for key in transaction.volumes}:
-                    tables.used.setdefault(address, []).append(transaction.id)
+                    tables.used[address].append(transaction.id)
             for transaction in changes.changed:
                 tables.transactions[transaction.id - 1] = transaction
             for key, (old, new) in changes.holdings.items():
