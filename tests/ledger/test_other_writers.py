@@ -32,6 +32,7 @@ from numscript.ledger import (
     committer,
 )
 from numscript.storage import Changes, HeadMoved, Known, Storage, TryAgain, open_storage
+from numscript.storage import postgres as postgres_module
 from numscript.storage.pipeline import Pipeline
 from numscript.storage.postgres import PostgresSession, PostgresStorage
 from tests.storage.backends import START, Clock
@@ -140,10 +141,10 @@ def test_a_commit_takes_one_round_trip_where_nobody_else_writes(
     ledger.post(DEBIT)
     assert len(trips) == 2, "a new account is asked for"
     trips.clear()
-    ledger.bulk([Post(SALE)] * 5)
+    ledger.bulk([Post(SALE)] * 30)
     few = trips.copy()
     trips.clear()
-    ledger.bulk([Post(SALE)] * 50)
+    ledger.bulk([Post(SALE)] * 90)
     assert trips == few, "the number of rows does not count"
 
 
@@ -227,6 +228,8 @@ def test_a_commit_waits_for_the_one_before_it(
         return finish(pipeline)
 
     monkeypatch.setattr(PostgresSession, "_add", cut_off)
+    if fate == "cut off":
+        monkeypatch.setattr(postgres_module, "SMALL", 0)
     monkeypatch.setattr(Pipeline, "finish", lost)
     reference = "taken" if fate == "refused" else "free"
     first, debit = behind.do(ledger, Post(SALE, reference=reference), Post(DEBIT))

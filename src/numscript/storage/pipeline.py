@@ -128,7 +128,7 @@ class Pipeline:
             elif part:
                 connection.prepared.add(name)
             else:
-                self.rows.append(_rows(result))
+                self.rows.append(_rows(result) if result.status == ExecStatus.TUPLES_OK else [])
             # A null result stands behind each.
             if result is not None:
                 _next(connection)

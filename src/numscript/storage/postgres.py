@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
+from os import urandom
 from typing import Any, TypeVar
-from uuid import uuid4
 
 import psycopg
 from psycopg import errors as sql_errors
@@ -50,6 +50,8 @@ MAX_BATCHES = 4
 """How many batches may be under way, so that they do not pile up."""
 CONNECT_TIMEOUT = 10
 """In seconds: how long to wait for a server, or for a connection to be free."""
+SMALL = 25
+"""Up to how many lines of the log a batch waits for the commit that probably follows."""
 SETTLE_TIMEOUT = 10.0
 """In seconds: how long to ask what became of a commit whose connection was lost."""
 T = TypeVar("T")
@@ -58,6 +60,7 @@ NOTHING_FOUND = Found({}, {}, {}, {}, {})
 READ_TRIES = 5
 IDLE = TransactionStatus.IDLE
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+NO_BEGIN = ""
 BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 READING = (
     "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), "
@@ -121,6 +124,7 @@ class PostgresStorage(Closing):
 
     def _configure(self, connection: Connection) -> None:
         """Have the statements of commits planned once: planning them costs more than they do."""
+        connection.execute("SET default_transaction_isolation = 'read committed'")
         if self.read_only:
             connection.execute("SET default_transaction_read_only = on")
         if self.plans:
@@ -228,7 +232,7 @@ class PostgresStorage(Closing):
 
     def _give_back(self, connection: Connection) -> None:
         """Give a connection back; one that is broken is replaced."""
-        if not connection.closed and connection.info.transaction_status != IDLE:
+        if not connection.closed and connection.pgconn.transaction_status != IDLE:
             try:
                 send(connection, [("ROLLBACK", ())])
             except psycopg.Error:
@@ -376,6 +380,7 @@ class PostgresSession:
         self.batches = 0
         self.last_log = 0
         self.until_moved = 0
+        self.kept: list[Step] = []
 
     def lock(self, wanted: Wanted, create: datetime | None) -> int:
         """Begin to write, behind the head's lock; gives the fence."""
@@ -446,22 +451,29 @@ class PostgresSession:
     # --- writing ---
 
     def append(self, changes: Changes) -> None:
-        """Send a batch, or begin to; the commit, or one of the next ones, waits for it."""
+        """Send a batch, or begin to; the commit, or one of the next ones, waits for it.
+
+        A first one that is small is kept: if the commit follows, all is sent at once.
+        """
+        if self.kept:
+            self._begin(BEGIN)
         if self.batches >= MAX_BATCHES:
             self._finish()
-        self.writer = self.writer or uuid4().hex
-        move, *steps = batches.writes(self.ledger, changes, self.fence, self.writer)
-        if not self.last_log and not self.holds:
-            self._begin(move)
+        self.writer = self.writer or urandom(16).hex()
+        steps = batches.writes(self.ledger, changes, self.fence, self.writer)
+        if self.last_log or self.holds:
+            self._add(steps)
         else:
-            self._add([move])
+            self.kept = steps
+            if len(changes.logs) > SMALL or not self.storage.plans:
+                self._begin(BEGIN)
         self.last_log = changes.head.log
-        self._add(steps)
         self.batches += 1
 
-    def _begin(self, move: Step) -> None:
-        """Begin to write without a lock, by moving the head; it is ours as soon as that has run."""
-        first: list[Step] = [(BEGIN, ())]
+    def _begin(self, begin: str) -> None:
+        """Send the first batch, which moves the head; it is ours as soon as that has run."""
+        (move, *steps), self.kept = self.kept, []
+        first: list[Step] = [(begin, ())] if begin else []
         if self.pending:
             # Each statement sees what was committed before it: the next one, what this waits for.
             first.append((HOLD, (self.ledger,)))
@@ -470,6 +482,7 @@ class PostgresSession:
         if self.begun is not None and self.pipeline is not None:
             self.until_moved = len(first)
             self.pipeline.report()
+        self._add(steps)
 
     def _add(self, steps: Sequence[Step]) -> None:
         """Send statements without waiting for what comes of them."""
@@ -492,7 +505,11 @@ class PostgresSession:
     def commit(self) -> None:
         """Commit, and wait for all that was sent."""
         try:
-            self._add([("COMMIT", ())])
+            if self.kept:
+                # What stands between two ends of a pipeline is a transaction by itself.
+                self._begin(NO_BEGIN)
+            else:
+                self._add([("COMMIT", ())])
             self._tell_begun()
             self._finish()
         except (sql_errors.SerializationFailure, sql_errors.DeadlockDetected):
