@@ -6,7 +6,7 @@ The number of statements is the same for any number of rows.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from numscript.runtime.store import BalanceKey, is_scale
@@ -160,6 +160,19 @@ def writes(ledger: str, changes: Changes, fence: int, writer: str) -> list[Step]
     steps += _write_history(ledger, "account", "text", changes.account_metadata, {})
     steps += _write_history(ledger, "transaction", "bigint", changes.transaction_metadata, new)
     return steps
+
+
+def combined(move: Step, steps: Sequence[Step]) -> Step:
+    """The statements of a batch as one, which fails before the others if the head has moved."""
+    return _combined_text(move[0], *(text for text, _ in steps)), [
+        value for _, values in (*steps, move) for value in values
+    ]
+
+
+@lru_cache(maxsize=512)
+def _combined_text(move: str, *texts: str) -> str:
+    parts = ", ".join(f"s{at} AS ({text})" for at, text in enumerate(texts))
+    return f"WITH {parts}, {move.removeprefix('WITH ')}"
 
 
 def _write_transactions(ledger: str, changes: Changes) -> list[Step]:

@@ -473,6 +473,10 @@ class PostgresSession:
     def _begin(self, begin: str) -> None:
         """Send the first batch, which moves the head; it is ours as soon as that has run."""
         (move, *steps), self.kept = self.kept, []
+        if not begin and not self.pending and self.begun is None:
+            # Nobody waits for the head alone, and one statement takes less time than several.
+            self._add([batches.combined(move, steps)])
+            return
         first: list[Step] = [(begin, ())] if begin else []
         if self.pending:
             # Each statement sees what was committed before it: the next one, what this waits for.
