@@ -148,6 +148,16 @@ def test_a_commit_takes_one_round_trip_where_nobody_else_writes(
     assert trips == few, "the number of rows does not count"
 
 
+def test_a_record_is_read_in_one_round_trip(postgres: Storage, name: str, trips: list[int]) -> None:
+    ledger = Ledger(postgres, name)
+    ledger.post(SALE)
+    trips.clear()
+    assert ledger.account("a").balances == {"USD/2": 100}
+    assert ledger.transaction(1).volumes["a", "USD/2", ""].balance == 100
+    assert ledger.balances("nobody") == {}
+    assert len(trips) == 3
+
+
 def test_another_writer_costs_one_lost_attempt(
     postgres_url: str, postgres: Storage, name: str, trips: list[int]
 ) -> None:

@@ -443,7 +443,7 @@ def test_in_memory_few_records_are_looked_at_for_a_few(monkeypatch: pytest.Monke
     looked.clear()
     for when in ({}, {"pit": START + DAY}, {"pit": START + DAY, "by_insertion": True}):
         acts: list[Callable[..., Any]] = [
-            partial(ledger.account, "a:7"),
+            partial(ledger.accounts, {"$match": {"address": "a:7"}}),
             partial(ledger.accounts, {"$in": {"address": ["a:7", "a:9", "nobody"]}}),
             partial(ledger.accounts, both),
             partial(ledger.aggregate, {"$match": {"account": "a:7"}}),

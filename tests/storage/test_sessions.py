@@ -60,6 +60,20 @@ def test_one_batch_finds_everything(full: Ledger) -> None:
             assert session.count(Query("accounts", sort="address")) == 3
 
 
+def test_a_batch_is_found_without_a_session(full: Ledger) -> None:
+    """With all volumes of an account, of which only its address is known."""
+    wanted = Wanted(accounts=("a",), transactions=(1,), holders=("a", "nobody"))
+    found = full.storage.find(full.name, wanted)
+    assert found.volumes == {A: Holding(100, 30, 0), ("a", "USD/4", ""): Holding(5, 0, 0)}
+    assert list(found.accounts) == ["a"]
+    assert list(found.transactions) == [1]
+    with full.storage.read(full.name) as session:
+        assert session.find(Wanted(holders=("a",))).volumes == found.volumes
+    with pytest.raises(LedgerError) as raised:
+        full.storage.find(f"{full.name}-x", wanted)
+    assert isinstance(raised.value.kind, errors.UnknownLedger)
+
+
 def test_what_is_not_committed_leaves_no_trace(full: Ledger) -> None:
     with full.storage.write(full.name) as session:
         session.append(changes(session, holdings={("z", "EUR", ""): (None, Holding(1, 0, 0))}))

@@ -347,8 +347,8 @@ class Ledger:
         """A transaction by its id. Raises LedgerError (UnknownTransaction), StorageError."""
         check_id(id)
         if 0 < id <= BIGGEST_ID:
-            with self.storage.read(self.name, Wanted(transactions=(id,))) as session:
-                found = session.found.transactions.get(id)
+            wanted = Wanted(transactions=(id,))
+            found = self.storage.find(self.name, wanted).transactions.get(id)
             if found is not None:
                 return found
         raise LedgerError.of(errors.UnknownTransaction(ledger=self.name, id=id))
@@ -381,12 +381,20 @@ class Ledger:
         Raises LedgerError, StorageError.
         """
         check_address("account", address)
-        leaf = Leaf("address", "address", None, "$match", address)
-        query = Query("accounts", leaf, "address", moment=_moment(pit, by_insertion))
-        with self.storage.read(self.name) as session:
-            rows = session.select(query)
-        if rows:
-            return cast("Account", rows[0])
+        if pit is None:
+            wanted = Wanted(accounts=(address,), holders=(address,))
+            found = self.storage.find(self.name, wanted)
+            row = found.accounts.get(address)
+            if row is not None:
+                rows = sorted(found.volumes.items())
+                return Account(*row, {key[1:]: Volume(*holding[:2]) for key, holding in rows})
+        else:
+            leaf = Leaf("address", "address", None, "$match", address)
+            query = Query("accounts", leaf, "address", moment=_moment(pit, by_insertion))
+            with self.storage.read(self.name) as session:
+                accounts = session.select(query)
+            if accounts:
+                return cast("Account", accounts[0])
         return Account(address, {}, None, None, None, {})
 
     def accounts(

@@ -280,6 +280,11 @@ def check_postings(postings: Sequence[Posting]) -> None:
             _checked_posting(posting)
 
 
+def is_address(text: str) -> bool:
+    """Whether an account can have it as its address."""
+    return is_account(text) is not None and len(text) <= MAX_ADDRESS
+
+
 def check_address(part: str, address: object) -> None:
     """Refuse what is no account's address."""
     if not isinstance(address, str) or is_account(address) is None:
@@ -392,7 +397,7 @@ def _guess(request: Run, volumes: dict[BalanceKey, None], accounts: dict[str, No
     of_asset = {Type.ASSET, Type.MONETARY}
     addresses = {*named, *(found[n] for n, t in typed if t == Type.ACCOUNT and n in found)}
     units = {*assets, *(_unit(given[n]) for n, t in typed if t in of_asset and n in given)}
-    addresses = {name for name in addresses if is_account(name) and len(name) <= MAX_ADDRESS}
+    addresses = set(filter(is_address, addresses))
     units = {name for name in units if is_asset(name)}
     accounts.update(dict.fromkeys(addresses))
     if len(addresses) * len(units) <= MAX_GUESSES:

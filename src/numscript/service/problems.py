@@ -11,7 +11,6 @@ from numscript.diagnostics import (
     Diagnostic,
     ExecutionError,
     Kind,
-    LedgerError,
     NumscriptError,
     ParseError,
     StorageError,
@@ -90,10 +89,6 @@ def compilation_failed(message: str, *, interpreter: bool = False) -> Problem:
     return Problem(400, "INTERPRETER_RUNTIME" if interpreter else "COMPILATION_FAILED", message)
 
 
-OF_STORAGES = ("did you mean", "`numscript")
-"""How the hints of storages to a ledger that is not there begin."""
-
-
 def read_error(error: NumscriptError, *, interpreter: bool = False) -> Problem:
     """The answer to an error of the ledger, the storage or a script.
 
@@ -112,10 +107,6 @@ def read_error(error: NumscriptError, *, interpreter: bool = False) -> Problem:
                 found = BROKEN
             case _:
                 found = REFUSED
-    if isinstance(kind, errors.UnknownLedger) and kind.suggestion.startswith(OF_STORAGES):
-        # Callers have no shell on this machine, and may not know the names of all other ledgers.
-        hint = f"`POST /v2/{kind.name}` creates it"
-        error = LedgerError.of(errors.UnknownLedger(name=kind.name, suggestion=hint))
     return Problem(*found, sentences(error), f"{kind.code}: {kind.title}")
 
 

@@ -245,11 +245,16 @@ class Ledgers:
         if found is not None:
             return found
         if name == NAME:
-            hint = "the service keeps what is its own under this name; choose another"
-            raise LedgerError.of(errors.UnknownLedger(name=name, suggestion=hint))
+            raise unknown(name, "the service keeps what is its own under this name; choose another")
         if create:
             self.create(name)
-        opened = Ledger(self.storage, name, create=False)
+        try:
+            opened = Ledger(self.storage, name, create=False)
+        except LedgerError as error:
+            if not isinstance(error.kind, errors.UnknownLedger):
+                raise
+            # Callers have no shell on this machine, and may not know the names of other ledgers.
+            raise unknown(name, f"`POST /v2/{name}` creates it") from None
         with self._lock:
             return self._opened.setdefault(name, opened)
 
@@ -278,3 +283,8 @@ def check_name(name: str) -> None:
     """Refuse what cannot name a ledger."""
     if not is_ledger_name(name) or name in (*RESERVED, NAME):
         raise invalid("ledger name", f"`{name[:80]}` is not 1 to 63 of 0-9 A-Z a-z _ -")
+
+
+def unknown(name: str, suggestion: str) -> LedgerError:
+    """The error of a ledger that is not there, with what a caller of the API can do."""
+    return LedgerError.of(errors.UnknownLedger(name=name, suggestion=suggestion))

@@ -58,6 +58,9 @@ def reads(ledger: str, wanted: Wanted) -> list[Step]:
     if scales:
         text = f"{COLUMNS_OF_VOLUMES} WHERE v.ledger = %s AND v.account = ANY(%s) "
         steps.append((text + "AND v.color = ''", (ledger, [key[0] for key in scales])))
+    if wanted.holders:
+        text = f"{COLUMNS_OF_VOLUMES} WHERE v.ledger = %s AND v.account = ANY(%s::text[])"
+        steps.append((text, (ledger, list(wanted.holders))))
     for table, columns, column, values in (
         ("accounts", tables.ACCOUNT_COLUMNS, "address", wanted.accounts),
         ("transactions", tables.TRANSACTION_COLUMNS, "id", wanted.transactions),
@@ -83,6 +86,8 @@ def found(wanted: Wanted, rows: list[list[Any]]) -> Found:
         for row in next(left):
             if any(row[0] == key[0] and is_scale(row[1], key[1][:-2]) for key in scales):
                 volumes[row[0], row[1], row[2]] = _holding(row)
+    for row in next(left) if wanted.holders else ():
+        volumes[row[0], row[1], row[2]] = _holding(row)
     accounts = next(left) if wanted.accounts else []
     transactions = next(left) if wanted.transactions else []
     references = next(left) if wanted.references else []

@@ -130,6 +130,11 @@ class MemoryStorage(Closing):
         with tables.lock:
             yield MemorySession(tables, wanted)
 
+    def find(self, ledger: str, wanted: Wanted) -> Found:
+        """Read a batch."""
+        with self.read(ledger, wanted) as session:
+            return session.found
+
     def close(self) -> None:
         """Forget everything."""
         self._closed = True
@@ -197,6 +202,9 @@ class MemorySession:
                 for key in tables.assets.get(account, ()):
                     if not key[2] and is_scale(key[1], asset[:-2]):
                         volumes[key] = holdings[key]
+        for account in wanted.holders:
+            for key in tables.assets.get(account, ()):
+                volumes[key] = holdings[key]
         count = len(tables.transactions)
         return Found(
             volumes,

@@ -277,6 +277,11 @@ class PostgresStorage(Closing):
                     stack.close()
             yield session
 
+    def find(self, ledger: str, wanted: Wanted) -> Found:
+        """Read a batch, in one round trip."""
+        with final():
+            return self._do(lambda link: PostgresSession(self, link, ledger).glance(wanted))
+
     def settle(self, ledger: str, log: int, writer: str, problem: Exception) -> None:
         """Find out what became of a commit whose connection was lost.
 
@@ -397,6 +402,12 @@ class PostgresSession:
             steps.insert(1, (READING, ()))
         self._open(steps, wanted)
 
+    def glance(self, wanted: Wanted) -> Found:
+        """Read a batch, and end."""
+        steps: list[Step] = [(BEGIN_READING, ()), (HEAD, (self.ledger,))]
+        self._open(steps, wanted, [("COMMIT", ())])
+        return self.found
+
     def go_on(self, known: Known, fence: int, wanted: Wanted) -> None:
         """Begin from a head that is known, without asking. What is read is newer than that."""
         if is_readable(self.connection):
@@ -409,9 +420,10 @@ class PostgresSession:
         if wanted is not NOTHING:
             self.found = self.find(wanted)
 
-    def _open(self, steps: list[Step], wanted: Wanted) -> int:
+    def _open(self, steps: list[Step], wanted: Wanted, end: Sequence[Step] = ()) -> int:
         """Begin, read the head and what is wanted; gives the fence."""
-        head, *rows = self._send([*steps, *batches.reads(self.ledger, wanted)])[len(steps) - 1 :]
+        before = len(steps) - 1
+        head, *rows = self._send([*steps, *batches.reads(self.ledger, wanted), *end])[before:]
         if not head:
             known = self._send([("SELECT ledger FROM numscript_ledgers", ())])[0]
             raise unknown_ledger(self.ledger, [name for (name,) in known])

@@ -192,7 +192,8 @@ class MetadataChange(NamedTuple):
 class Wanted(NamedTuple):
     """What is asked of a storage in one batch.
 
-    An asset that ends in `/*` asks for all precisions of it, uncoloured.
+    An asset that ends in `/*` asks for all precisions of it, uncoloured. holders: the accounts of
+    which all volumes are asked for.
     """
 
     volumes: Sequence[BalanceKey] = ()
@@ -200,6 +201,7 @@ class Wanted(NamedTuple):
     transactions: Sequence[int] = ()
     references: Sequence[str] = ()
     keys: Sequence[str] = ()
+    holders: Sequence[str] = ()
 
     def joined(self, other: Wanted) -> Wanted:
         """What either asks for."""
@@ -209,6 +211,7 @@ class Wanted(NamedTuple):
             _joined(self.transactions, other.transactions),
             _joined(self.references, other.references),
             _joined(self.keys, other.keys),
+            _joined(self.holders, other.holders),
         )
 
 
@@ -355,6 +358,10 @@ class Storage(Protocol):
 
     def read(self, ledger: str, wanted: Wanted = NOTHING) -> AbstractContextManager[Session]:
         """A session that reads the ledger as it is now, and cannot write. It locks nothing."""
+        ...
+
+    def find(self, ledger: str, wanted: Wanted) -> Found:
+        """What a session that reads would find, and nothing else; a distant one asks once."""
         ...
 
     def close(self) -> None:

@@ -299,6 +299,11 @@ class SQLiteStorage(Closing):
         if self._closed:
             raise StorageError.of(errors.StorageUnavailable(reason="it was closed"))
 
+    def find(self, ledger: str, wanted: Wanted) -> Found:
+        """Read a batch."""
+        with self.read(ledger, wanted) as session:
+            return session.found
+
     def close(self) -> None:
         """Close the file."""
         with self._writing, self._lock:
@@ -365,6 +370,11 @@ class SQLiteSession:
             row = execute(exact, (ledger, account, asset, color)).fetchone()
             if row is not None:
                 volumes[account, asset, color] = _holding(row)
+
+        all_of_one = columns + "WHERE ledger = ? AND account = ?"
+        for account in wanted.holders:
+            for row in execute(all_of_one, (ledger, account)):
+                volumes[account, row[0], row[1]] = _holding(row)
 
         def rows(table: str, columns: str, column: str, keys: Sequence[object]) -> Iterator[Any]:
             text = f"SELECT {columns} FROM numscript_{table} WHERE ledger = ? AND {column} = ?"

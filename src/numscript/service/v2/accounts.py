@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from numscript.ledger import Account, DeleteMetadata, Ledger, SetMetadata, VolumeRow
+from numscript.ledger.requests import is_address
 from numscript.service import listing as lists
 from numscript.service import records
 from numscript.service.calls import Call, Reply, replayed
@@ -56,10 +57,10 @@ def get_account(call: Call) -> Reply:
         "accounts", "address", False, 1, {"$in": {"address": [address]}},
         lists.read_expand(call), pit,
     )  # fmt: skip
-    page = listing.read(ledger)
-    if not page.items:
+    found = ledger.account(address, pit=pit) if is_address(address) else None
+    if found is None or found.inserted_at is None:
         raise not_found(f"the ledger `{ledger.name}` has no account `{address}` that was ever used")
-    return Reply(200, records.Data(shower(call, ledger, listing)(page.items)[0]))
+    return Reply(200, records.Data(shower(call, ledger, listing)([found])[0]))
 
 
 def set_metadata(call: Call) -> Reply:
