@@ -279,8 +279,7 @@ class PostgresStorage(Closing):
 
     def find(self, ledger: str, wanted: Wanted) -> Found:
         """Read a batch, in one round trip."""
-        with final():
-            return self._do(lambda link: PostgresSession(self, link, ledger).glance(wanted))
+        return self._do(lambda link: PostgresSession(self, link, ledger).glance(wanted))
 
     def settle(self, ledger: str, log: int, writer: str, problem: Exception) -> None:
         """Find out what became of a commit whose connection was lost.
