@@ -14,7 +14,10 @@ import psycopg
 
 from benchmarks.business import CUSTOMERS, PACE, START
 from numscript.ledger import Ledger
+from numscript.storage import batches
+from numscript.storage.pipeline import Step
 from numscript.storage.postgres import READING, PostgresSession
+from numscript.storage.protocol import Wanted
 
 FILLED = (
     "logs",
@@ -96,19 +99,26 @@ def plans(ledger: Ledger, connection: psycopg.Connection[Any], question: Questio
 
 @contextmanager
 def _overheard() -> Iterator[list[tuple[str, tuple[object, ...]]]]:
-    """All that sessions ask meanwhile."""
+    """All that sessions ask meanwhile, by queries and in batches."""
     heard: list[tuple[str, tuple[object, ...]]] = []
-    ask = PostgresSession._ask
+    ask, reads = PostgresSession._ask, batches.reads
 
     def overhear(session: PostgresSession, text: str, values: Sequence[object]) -> Sequence[Any]:
         heard.append((text.replace("?", "%s"), tuple(values)))
         return ask(session, text, values)
 
+    def overhear_batch(ledger: str, wanted: Wanted) -> list[Step]:
+        steps = reads(ledger, wanted)
+        heard.extend((text, tuple(values)) for text, values in steps)
+        return steps
+
     PostgresSession._ask = overhear  # type: ignore[method-assign,assignment]  # for a while
+    batches.reads = overhear_batch
     try:
         yield heard
     finally:
         PostgresSession._ask = ask  # type: ignore[method-assign]  # as it was
+        batches.reads = reads
 
 
 # --- the questions ----------------------------------------------------------------------------
