@@ -181,20 +181,24 @@ class Committer:
         passed: is called if others may be decided while these are committed.
         """
         turn = Turn(waiting, passed)
+        self.line_up(turn, self.queue)
+        if turn.leads:
+            self.lead(turn)
+        return [each.results if each.error is None else _again(each.error) for each in waiting]
+
+    def line_up(self, turn: Turn, queue: list[Turn]) -> None:
+        """Lead at once if nobody does, else wait in a queue."""
         with self.lock:
             if self.busy:
                 self.company = COMPANY
                 turn.wake = Lock()
                 turn.wake.acquire()
-                self.queue.append(turn)
+                queue.append(turn)
             else:
                 self.busy = True
                 turn.leads = True
         if not turn.leads:
             self.wait(turn)
-        if turn.leads:
-            self.lead(turn)
-        return [each.results if each.error is None else _again(each.error) for each in waiting]
 
     def wait(self, turn: Turn) -> None:
         """Wait until somebody has done it, or it is this caller's turn to lead."""
@@ -277,16 +281,7 @@ class Committer:
         """Have the lead, also after it was passed on for a commit that failed then."""
         if turn.leads:
             return
-        with self.lock:
-            if self.busy:
-                turn.wake = Lock()
-                turn.wake.acquire()
-                self.returning.append(turn)
-            else:
-                self.busy = True
-                turn.leads = True
-        if not turn.leads:
-            self.wait(turn)
+        self.line_up(turn, self.returning)
         # Whatever was decided meanwhile may hang on what failed.
         self.books = None
 

@@ -53,10 +53,8 @@ def count_accounts(call: Call) -> Reply:
 def get_account(call: Call) -> Reply:
     """Show an account that was ever used."""
     ledger, address, pit = call.ledger(), call.path["address"], call.instant("pit")
-    listing = lists.Listing(
-        "accounts", "address", False, 1, {"$in": {"address": [address]}},
-        lists.read_expand(call), pit,
-    )  # fmt: skip
+    expand = lists.read_expand(call)
+    listing = lists.Listing("accounts", "address", False, 1, expand=expand, pit=pit)
     found = ledger.account(address, pit=pit) if is_address(address) else None
     if found is None or found.inserted_at is None:
         raise not_found(f"the ledger `{ledger.name}` has no account `{address}` that was ever used")
